@@ -1,0 +1,239 @@
+"""Files on this machine: write aside and rename, append a line, lock, digest.
+
+Every write names its kill point, a word such as `record.sealed`. `brevetti_hydra.testing.faults`
+listens there and kills the process, so that a test can show what is left after a crash at each of
+them; nothing listens in ordinary use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from brevetti_hydra.errors import StorageWriteError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["Appender", "digest_bytes", "digest_file", "lock", "make_folder", "remove", "write_whole"]
+
+# Set by brevetti_hydra.testing.faults: called with (kill point, "before" | "aside" | "after").
+on_write: Callable[[str, str], None] | None = None
+
+_DIGEST_BLOCK_BYTES = 1 << 20
+
+
+def _pass(point: str, moment: str) -> None:
+    if on_write is not None:
+        on_write(point, moment)
+
+
+def write_whole(path: Path, content: bytes, *, point: str, durable: bool = True) -> None:
+    """Replace a file as a whole: a reader sees the old content or the new, never a part.
+
+    Args:
+        path: The file; its folder must exist.
+        content: All bytes of the file.
+        point: The kill point.
+        durable: Wait until the disk has it. False leaves the moment to the system: after a crash
+            of the machine (not of the process) the old content may be back.
+
+    Raises:
+        StorageWriteError: The disk is full, or the folder cannot be written.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    _pass(point, "before")
+    try:
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            if durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        _pass(point, "aside")
+        aside.replace(path)
+        if durable:
+            _sync_folder(path.parent)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise _unwritable(path, error) from error
+    _pass(point, "after")
+
+
+def make_folder(path: Path, *, point: str, exist_ok: bool = True) -> None:
+    """Make a folder and those above it.
+
+    Raises:
+        FileExistsError: It exists, and `exist_ok` is False.
+        StorageWriteError: It cannot be made.
+    """
+    _pass(point, "before")
+    try:
+        path.mkdir(parents=True, exist_ok=exist_ok)
+    except FileExistsError:
+        if exist_ok:
+            raise _unwritable(path, NotADirectoryError("a file stands in its place")) from None
+        raise
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    _pass(point, "after")
+
+
+def remove(path: Path, *, point: str) -> None:
+    """Remove a file or a whole folder; nothing there is no error.
+
+    Raises:
+        StorageWriteError: It cannot be removed.
+    """
+    _pass(point, "before")
+    try:
+        if path.is_dir() and not path.is_symlink():
+            # Imported here: only clean-ups need it, and it costs 3 ms.
+            import shutil
+
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    _pass(point, "after")
+
+
+class Appender:
+    """Appends whole lines to one file; several processes may do so at once.
+
+    Each line is one write(2) with O_APPEND, so lines of different writers never mix (POSIX promises
+    that for local files). What was appended survives the death of the process; with `durable` also
+    that of the machine.
+    """
+
+    def __init__(self, path: Path, *, point: str) -> None:
+        """Open the file, making it when it is missing.
+
+        Raises:
+            StorageWriteError: It cannot be opened.
+        """
+        self.path = path
+        _pass(point, "before")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+        try:
+            self._descriptor = os.open(path, flags, 0o666)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+        _pass(point, "after")
+
+    def append(self, line: bytes, *, point: str, durable: bool) -> None:
+        """Append one line.
+
+        Args:
+            line: The line with its line feed.
+            point: The kill point.
+            durable: Wait for fdatasync.
+
+        Raises:
+            StorageWriteError: The disk is full; a part of the line may stand there, which readers
+                take for a torn line.
+        """
+        _pass(point, "before")
+        try:
+            written = os.write(self._descriptor, line)
+            if written != len(line):
+                # A full disk takes a part first and refuses the rest; end the torn line, if the
+                # disk lets us, so that the next one stands by itself.
+                os.write(self._descriptor, b"\n")
+                message = f"only {written} of {len(line)} bytes fit"
+                raise OSError(message)  # noqa: TRY301 - one way out for all causes
+            if durable:
+                getattr(os, "fdatasync", os.fsync)(self._descriptor)
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        _pass(point, "after")
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+@contextmanager
+def lock(path: Path, *, point: str) -> Iterator[None]:
+    """Hold an exclusive lock by a lock file, waiting for it; the system frees it on any death.
+
+    Raises:
+        StorageWriteError: The lock file cannot be made.
+    """
+    _pass(point, "before")
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        _lock_descriptor(descriptor)
+        _pass(point, "after")
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock_descriptor(descriptor: int) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined,unused-ignore]
+    else:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def digest_bytes(content: bytes) -> str:
+    """Give the SHA-256 of some bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def digest_file(path: Path) -> tuple[str, int]:
+    """Read a file once, in blocks.
+
+    Returns:
+        Its SHA-256 in hexadecimal, and its size in bytes.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    digest = hashlib.sha256()
+    size_bytes = 0
+    with Path(path).open("rb", buffering=0) as stream:
+        while block := stream.read(_DIGEST_BLOCK_BYTES):
+            digest.update(block)
+            size_bytes += len(block)
+    return digest.hexdigest(), size_bytes
+
+
+def _sync_folder(path: Path) -> None:
+    """Make a rename itself durable; systems that cannot open folders do without."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        return
+    finally:
+        os.close(descriptor)
+
+
+def _unwritable(path: Path, error: OSError) -> StorageWriteError:
+    reason = error.strerror or str(error)
+    return StorageWriteError(
+        f"cannot write '{path}'",
+        notes=[reason[:1].lower() + reason[1:]],
+        hint="make room or rights there, or choose another folder with run.root=DIR",
+    )

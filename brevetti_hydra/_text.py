@@ -1,0 +1,61 @@
+"""Small matters of wording: similar names, plurals, what a terminal may be shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["escape_control", "plural", "quote_all", "shorten", "similar_name"]
+
+
+def similar_name(name: str, known: Iterable[str]) -> str | None:
+    """Find the known name that a person most likely meant, or None.
+
+    Case, dashes and underscores do not count; at most about one letter in three may differ.
+    """
+    # Only wrong input pays for this import.
+    from difflib import get_close_matches
+
+    def folded(text: str) -> str:
+        return text.lower().replace("-", "_")
+
+    candidates = {folded(candidate): candidate for candidate in known}
+    if folded(name) in candidates:
+        return candidates[folded(name)]
+    matches = get_close_matches(folded(name), candidates, n=1, cutoff=0.65)
+    return candidates[matches[0]] if matches else None
+
+
+def plural(count: int, noun: str) -> str:
+    """Write a count with its noun: `1 error`, `2 errors`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def quote_all(names: Iterable[str], *, most: int = 12) -> str:
+    """Write names as `'a', 'b' and 3 more`, sorted."""
+    ordered = sorted(names)
+    text = ", ".join(f"'{name}'" for name in ordered[:most])
+    left = len(ordered) - most
+    return f"{text} and {left} more" if left > 0 else text
+
+
+def shorten(text: str, width: int = 80) -> str:
+    """Cut a text to at most `width` characters, marking the cut."""
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def escape_control(text: str) -> str:
+    r"""Make control characters visible (`\x1b`), so that no text can steer a terminal.
+
+    Line feeds and tabs stay, and so does everything printable, in any script.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character
+        if character.isprintable() or character in "\n\t"
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )

@@ -1,0 +1,482 @@
+"""Every error that the harness raises, with its code, its place and its next step.
+
+The tree, drawn::
+
+    BrevettiHydraError
+    ├── UsageError                  usage                 exit 2
+    ├── ConfigError                                       exit 2
+    │   ├── ConfigErrors            invalid-config        several mistakes in one report
+    │   ├── UnknownSettingError     unknown-setting
+    │   ├── InvalidSettingError     invalid-setting
+    │   ├── MissingSettingError     missing-setting
+    │   ├── OverrideSyntaxError     override-syntax
+    │   ├── ConfigSyntaxError       config-syntax
+    │   ├── ConfigNotFoundError     config-not-found
+    │   ├── UnknownOptionError      unknown-option
+    │   ├── CompositionError        composition-failed
+    │   ├── InterpolationError      interpolation-failed
+    │   ├── OverBudgetError         over-budget
+    │   ├── RefusedHydraKeyError    refused-hydra-key
+    │   └── SweepNotAskedError      sweep-not-asked
+    ├── JobClassError                                     exit 2
+    │   ├── NoJobChosenError        no-job-chosen
+    │   ├── TargetRefusedError      target-refused
+    │   ├── TargetNotFoundError     target-not-found
+    │   ├── NotAJobError            not-a-job
+    │   └── ReservedNameError       reserved-name
+    ├── MissingExtraError           missing-extra         exit 2
+    ├── DatasetError                                      exit 2
+    │   ├── DatasetNotFoundError    dataset-not-found
+    │   └── DatasetEmptyError       dataset-empty
+    ├── StorageError                                      exit 1
+    │   ├── StorageReadError        storage-unreadable
+    │   ├── StorageWriteError       storage-unwritable
+    │   └── UnsafePathError         unsafe-path
+    ├── RunError                                          exit 1
+    │   ├── RunNotFoundError        run-not-found         exit 2
+    │   ├── AmbiguousRunError       ambiguous-run         exit 2
+    │   ├── RecordUnreadableError   record-unreadable     exit 2
+    │   ├── NotRunningError         not-running
+    │   ├── NotOwnerError           not-owner
+    │   ├── StaleAttemptError       stale-attempt
+    │   ├── WrongStateError         wrong-state           exit 2
+    │   ├── InvalidMetricError      invalid-metric
+    │   └── ModelNotFoundError      model-not-found
+    └── PlatformError                                     exit 2
+        └── PlatformNotAvailableError  platform-not-available
+
+    RunInterrupted (a BaseException): a run was asked to stop; no error of anybody.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = [
+    "AmbiguousRunError",
+    "BrevettiHydraError",
+    "CompositionError",
+    "ConfigError",
+    "ConfigErrors",
+    "ConfigNotFoundError",
+    "ConfigSyntaxError",
+    "DatasetEmptyError",
+    "DatasetError",
+    "DatasetNotFoundError",
+    "InterpolationError",
+    "InvalidMetricError",
+    "InvalidSettingError",
+    "JobClassError",
+    "MissingExtraError",
+    "MissingSettingError",
+    "ModelNotFoundError",
+    "NoJobChosenError",
+    "NotAJobError",
+    "NotOwnerError",
+    "NotRunningError",
+    "OverBudgetError",
+    "OverrideSyntaxError",
+    "Place",
+    "PlatformError",
+    "PlatformNotAvailableError",
+    "RecordUnreadableError",
+    "RefusedHydraKeyError",
+    "ReservedNameError",
+    "RunError",
+    "RunInterrupted",
+    "RunNotFoundError",
+    "StaleAttemptError",
+    "StorageError",
+    "StorageReadError",
+    "StorageWriteError",
+    "SweepNotAskedError",
+    "TargetNotFoundError",
+    "TargetRefusedError",
+    "UnknownOptionError",
+    "UnknownSettingError",
+    "UnsafePathError",
+    "UsageError",
+    "WrongStateError",
+]
+
+
+class Place(NamedTuple):
+    """Where something was written.
+
+    Attributes:
+        label: `conf/job/classifier.yaml:4:3`, or `argument 2: lr=abc`.
+        line: The line of the file, counted from 1; None where there is no file.
+        excerpt: The text of that line, without its line end; "" where there is none.
+    """
+
+    label: str
+    line: int | None = None
+    excerpt: str = ""
+
+
+class BrevettiHydraError(Exception):
+    """The root of every error that the harness raises.
+
+    Attributes:
+        code: Kebab-case name of the kind of error, stable across versions.
+        exit_code: What the command line ends with (README, "Exit codes").
+        message: One fact, without a full stop, names quoted.
+        where: The place that caused it, or None.
+        notes: What was found and what is allowed, a fact each.
+        hint: One action that mends it, or None.
+    """
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: Place | None = None,
+        notes: Sequence[str] = (),
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.notes = tuple(notes)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Give the whole report, as the command line prints it."""
+        lines = [f"error[{self.code}]: {self.message}"]
+        if self.where is not None:
+            lines.append(f"  --> {self.where.label}")
+            if self.where.line is not None and self.where.excerpt:
+                lines.append(f"{self.where.line:4d} | {self.where.excerpt}")
+        lines += [f"  note: {note}" for note in self.notes]
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        return "\n".join(lines)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Give the same fields as plain values, a list because one report may hold several."""
+        where = None
+        if self.where is not None:
+            where = {"label": self.where.label, "line": self.where.line}
+        return [
+            {
+                "code": self.code,
+                "message": self.message,
+                "where": where,
+                "notes": list(self.notes),
+                "hint": self.hint,
+            }
+        ]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Survive the way between processes with all fields."""
+        return (_rebuild, (type(self), self.__dict__.copy(), self.args))
+
+
+def _rebuild(
+    kind: type[BrevettiHydraError], state: dict[str, Any], args: tuple[Any, ...]
+) -> BrevettiHydraError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class UsageError(BrevettiHydraError):
+    """The command line itself is wrong: an unknown flag, command or combination."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class ConfigError(BrevettiHydraError):
+    """Something in YAML, in an override or in the tree they compose is wrong."""
+
+    code = "config-error"
+    exit_code = 2
+
+
+class ConfigErrors(ConfigError):
+    """All mistakes of one configuration, found in one go.
+
+    Attributes:
+        errors: The mistakes, in the order in which a reader meets their places.
+    """
+
+    code = "invalid-config"
+
+    def __init__(self, errors: Iterable[BrevettiHydraError]) -> None:
+        self.errors = tuple(errors)
+        count = len(self.errors)
+        super().__init__(f"{count} error{'s' * (count != 1)}; nothing was run")
+
+    def __str__(self) -> str:
+        """Give every report, then their number."""
+        return "\n".join([*map(str, self.errors), self.message])
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Give the fields of every mistake."""
+        return [fields for error in self.errors for fields in error.as_json()]
+
+
+class UnknownSettingError(ConfigError):
+    """A key that no model knows."""
+
+    code = "unknown-setting"
+
+
+class InvalidSettingError(ConfigError):
+    """A value that the setting's type or bounds refuse."""
+
+    code = "invalid-setting"
+
+
+class MissingSettingError(ConfigError):
+    """A required setting without a value."""
+
+    code = "missing-setting"
+
+
+class OverrideSyntaxError(ConfigError):
+    """An argument that is no override, or one whose value cannot be read."""
+
+    code = "override-syntax"
+
+
+class ConfigSyntaxError(ConfigError):
+    """A YAML or JSON file that cannot be read as a mapping."""
+
+    code = "config-syntax"
+
+
+class ConfigNotFoundError(ConfigError):
+    """A configuration folder or file that does not exist or cannot be opened."""
+
+    code = "config-not-found"
+
+
+class UnknownOptionError(ConfigError):
+    """A group that has no option of that name, or no group of that name."""
+
+    code = "unknown-option"
+
+
+class CompositionError(ConfigError):
+    """A defaults list that cannot be composed."""
+
+    code = "composition-failed"
+
+
+class InterpolationError(ConfigError):
+    """A `${...}` that does not resolve."""
+
+    code = "interpolation-failed"
+
+
+class OverBudgetError(ConfigError):
+    """YAML or an override larger, deeper or wider than the budget allows."""
+
+    code = "over-budget"
+
+
+class RefusedHydraKeyError(ConfigError):
+    """A key of the `hydra` node that this harness does not take."""
+
+    code = "refused-hydra-key"
+
+
+class SweepNotAskedError(ConfigError):
+    """A sweep value in a run that is no sweep."""
+
+    code = "sweep-not-asked"
+
+
+class JobClassError(BrevettiHydraError):
+    """The class that `job._target_` names cannot be used."""
+
+    code = "job-class-error"
+    exit_code = 2
+
+
+class NoJobChosenError(JobClassError):
+    """No job was named."""
+
+    code = "no-job-chosen"
+
+
+class TargetRefusedError(JobClassError):
+    """The target lies outside of what configuration may load."""
+
+    code = "target-refused"
+
+
+class TargetNotFoundError(JobClassError):
+    """No such module or class, or its import failed."""
+
+    code = "target-not-found"
+
+
+class NotAJobError(JobClassError):
+    """The target exists, but is no subclass of Job."""
+
+    code = "not-a-job"
+
+
+class ReservedNameError(JobClassError):
+    """A settings field bears a name that the harness or the platform uses."""
+
+    code = "reserved-name"
+
+
+class MissingExtraError(BrevettiHydraError):
+    """A package is needed that an extra installs."""
+
+    code = "missing-extra"
+    exit_code = 2
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        self.package = package
+        self.extra = extra
+        super().__init__(
+            f"'{package}' is not installed, but {purpose} needs it",
+            hint=f'pip install "brevetti-hydra[{extra}]"',
+        )
+
+
+class DatasetError(BrevettiHydraError):
+    """A dataset cannot be used."""
+
+    code = "dataset-error"
+    exit_code = 2
+
+
+class DatasetNotFoundError(DatasetError):
+    """A dataset's bucket does not exist or cannot be listed."""
+
+    code = "dataset-not-found"
+
+
+class DatasetEmptyError(DatasetError):
+    """A dataset holds no image."""
+
+    code = "dataset-empty"
+
+
+class StorageError(BrevettiHydraError):
+    """A file of the run or of a storage space cannot be read or written."""
+
+    code = "storage-error"
+
+
+class StorageReadError(StorageError):
+    """A file cannot be read."""
+
+    code = "storage-unreadable"
+
+
+class StorageWriteError(StorageError):
+    """A file cannot be written: no space, no right, no folder."""
+
+    code = "storage-unwritable"
+
+
+class UnsafePathError(StorageError):
+    """A path leaves the folder that it belongs to."""
+
+    code = "unsafe-path"
+
+
+class RunError(BrevettiHydraError):
+    """A run cannot do what was asked of it."""
+
+    code = "run-error"
+
+
+class RunNotFoundError(RunError):
+    """No run of that id, beginning or path."""
+
+    code = "run-not-found"
+    exit_code = 2
+
+
+class AmbiguousRunError(RunError):
+    """Several runs begin like that."""
+
+    code = "ambiguous-run"
+    exit_code = 2
+
+
+class RecordUnreadableError(RunError):
+    """A record is torn, foreign, or of a format that this version does not know."""
+
+    code = "record-unreadable"
+    exit_code = 2
+
+
+class NotRunningError(RunError):
+    """Something was reported or written outside of run()."""
+
+    code = "not-running"
+
+
+class NotOwnerError(RunError):
+    """A forked child reported in the name of its parent's run."""
+
+    code = "not-owner"
+
+
+class StaleAttemptError(RunError):
+    """An attempt that was given up as lost woke up after a newer one had begun."""
+
+    code = "stale-attempt"
+
+
+class WrongStateError(RunError):
+    """The run's state does not allow this step."""
+
+    code = "wrong-state"
+    exit_code = 2
+
+
+class InvalidMetricError(RunError):
+    """A metric's name or value cannot be recorded."""
+
+    code = "invalid-metric"
+
+
+class ModelNotFoundError(RunError):
+    """The path that run() returned does not exist."""
+
+    code = "model-not-found"
+
+
+class PlatformError(BrevettiHydraError):
+    """The platform refuses, or cannot do, what the run needs."""
+
+    code = "platform-error"
+    exit_code = 2
+
+
+class PlatformNotAvailableError(PlatformError):
+    """The chosen platform cannot serve this run."""
+
+    code = "platform-not-available"
+
+
+class RunInterrupted(BaseException):  # noqa: N818 - a request, not an error
+    """A run was asked to stop; raised by the next `report_progress`.
+
+    A BaseException, so that `except Exception` in a training loop does not swallow it.
+
+    Attributes:
+        signal_number: The signal that asked, for instance 15 for SIGTERM.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"the run was asked to stop by signal {signal_number}")
+        self.signal_number = signal_number

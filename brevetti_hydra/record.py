@@ -1,0 +1,207 @@
+"""What a run leaves behind, as typed values (record format 1, snapshot format 1).
+
+`record.json` is small and changes with the run's state; `snapshot.json` is large, is written once
+before the first step, and never changes. The record holds the snapshot's digest. Both are JSON by
+pydantic; NaN and the infinities are written as the strings "NaN", "Infinity" and "-Infinity".
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    import os
+
+    from brevetti_hydra.settings import JobSettings
+
+__all__ = [
+    "TRANSITIONS",
+    "ArtifactRef",
+    "Attempt",
+    "DatasetRef",
+    "Failure",
+    "JobRef",
+    "RunRecord",
+    "RunState",
+    "Runnable",
+    "Snapshot",
+    "SourceFile",
+]
+
+
+class RunState(StrEnum):
+    """Where a run stands. The only way through is `TRANSITIONS`."""
+
+    PLANNED = "planned"
+    CREATED = "created"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    PRUNED = "pruned"
+    LOST = "lost"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether no process is at work on it, or will be without being asked."""
+        return self not in {RunState.PLANNED, RunState.CREATED, RunState.RUNNING}
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether a new attempt may begin."""
+        return RunState.RUNNING in TRANSITIONS[self] and self is not RunState.CREATED
+
+
+TRANSITIONS: dict[RunState, frozenset[RunState]] = {
+    RunState.PLANNED: frozenset({RunState.CREATED}),
+    RunState.CREATED: frozenset(
+        {RunState.RUNNING, RunState.FAILED, RunState.INTERRUPTED, RunState.LOST}
+    ),
+    RunState.RUNNING: frozenset(
+        {
+            RunState.COMPLETED,
+            RunState.FAILED,
+            RunState.INTERRUPTED,
+            RunState.PRUNED,
+            RunState.LOST,
+        }
+    ),
+    # Back to running only as a new attempt.
+    RunState.FAILED: frozenset({RunState.RUNNING}),
+    RunState.INTERRUPTED: frozenset({RunState.RUNNING}),
+    RunState.LOST: frozenset({RunState.RUNNING}),
+    RunState.COMPLETED: frozenset(),
+    RunState.PRUNED: frozenset(),
+}
+
+
+class _Model(BaseModel):
+    """A frozen value; unknown keys are errors."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", frozen=True, ser_json_inf_nan="strings", protected_namespaces=()
+    )
+
+
+class Failure(_Model):
+    """Why an attempt did not complete."""
+
+    type: str = Field(description="class of the exception, 'ValueError'")
+    message: str
+    traceback: str = ""
+
+
+class Attempt(_Model):
+    """One process of a run."""
+
+    number: int = Field(ge=1)
+    host: str
+    boot_id: str = Field(description="changes when the host restarts; '' where unknown")
+    pid: int
+    process_started: str = Field(description="start mark of the process; '' where unknown")
+    started: str = Field(description="UTC, ISO 8601")
+    ended: str | None = None
+    state: RunState = RunState.RUNNING
+    failure: Failure | None = None
+
+
+class ArtifactRef(_Model):
+    """A file under the job's `artifacts/`."""
+
+    path: str = Field(description="relative to artifacts/, with '/'")
+    size_bytes: int
+    sha256: str
+
+
+class DatasetRef(_Model):
+    """A dataset as the run found it."""
+
+    name: str
+    id: str
+    bucket: str = Field(description="as given, without credentials")
+    digest: str = Field(description="'<algorithm>:<hex>' over path, size and content of each file")
+    files: int
+    size_bytes: int
+
+
+class JobRef(_Model):
+    """Which code ran."""
+
+    name: str
+    target: str = Field(description="'pkg.mod:Class'")
+    file: str | None = Field(None, description="where the class stands; None in a notebook")
+    entry: Literal["target", "script", "interactive"] = Field(
+        "target",
+        description="'target': importable; 'script': a script called init(); 'interactive': neither",
+    )
+
+
+class RunRecord(_Model):
+    """One run, as its folder's `record.json` tells it.
+
+    `metrics` are the output metrics, `progress` the last reported values of each progress metric.
+    Times are UTC in ISO 8601; `duration_s` adds up the attempts.
+    """
+
+    format: Literal[1] = 1
+    run_id: str
+    folder: str = Field(description="name of the run's folder")
+    job: JobRef
+    state: RunState
+    name: str | None = None
+    note: str | None = None
+    tags: tuple[str, ...] = ()
+    parent: str | None = None
+    created: str
+    ended: str | None = None
+    duration_s: float | None = None
+    seed: int | None
+    overrides: tuple[str, ...] = Field(description="the command-line overrides, as given")
+    command: tuple[str, ...] = Field(description="the command line, without secrets")
+    settings: dict[str, Any] = Field(description="validated settings; secrets masked")
+    attempts: tuple[Attempt, ...] = ()
+    metrics: dict[str, float] = {}
+    progress: dict[str, float] = {}
+    epoch: int | None = Field(None, description="the last reported epoch")
+    unwritten_events: int = Field(0, description="progress events that the disk did not take")
+    artifacts: tuple[ArtifactRef, ...] = ()
+    model: str | None = Field(None, description="the stored model's path under artifacts/")
+    storage: str = Field(description="the job's storage space; relative to the run's folder if in it")
+    failure: Failure | None = None
+    snapshot_sha256: str = ""
+
+
+class SourceFile(_Model):
+    """A YAML file that took part in the composition; its copy lies under `config/sources/`."""
+
+    label: str = Field(description="as errors and origins name it, 'conf/job/classifier.yaml'")
+    copy_path: str = Field(description="relative to the run's folder")
+    sha256: str
+
+
+class Snapshot(_Model):
+    """All inputs of a run, written before its first step (`snapshot.json`)."""
+
+    format: Literal[1] = 1
+    config: dict[str, Any] = Field(description="the composed tree, interpolations unresolved")
+    origins: dict[str, list[str]] = Field(
+        description="dotted key -> who wrote it, the winner first: 'conf/x.yaml:4:3', 'argument 2: ..'"
+    )
+    choices: dict[str, str | None] = Field(description="group -> chosen option")
+    sources: tuple[SourceFile, ...] = ()
+    datasets: tuple[DatasetRef, ...] = ()
+    environment: dict[str, Any] = Field(
+        description="python, packages, git, hardware, variables (README, 'What a run leaves')"
+    )
+
+
+class Runnable(Protocol):
+    """What the lifecycle needs of a job, and all it knows about it."""
+
+    settings: JobSettings
+
+    def run(self) -> str | os.PathLike[str] | None:
+        """Do the work; the returned path, if any, is the model to store."""
