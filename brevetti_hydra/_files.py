@@ -18,7 +18,15 @@ from brevetti_hydra.errors import StorageWriteError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Appender", "digest_bytes", "digest_file", "lock", "make_folder", "remove", "write_whole"]
+__all__ = [
+    "Appender",
+    "digest_bytes",
+    "digest_file",
+    "lock",
+    "make_folder",
+    "remove",
+    "write_whole",
+]
 
 # Set by brevetti_hydra.testing.faults: called with (kill point, "before" | "aside" | "after").
 on_write: Callable[[str, str], None] | None = None

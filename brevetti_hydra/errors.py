@@ -468,7 +468,7 @@ class PlatformNotAvailableError(PlatformError):
     code = "platform-not-available"
 
 
-class RunInterrupted(BaseException):  # noqa: N818 - a request, not an error
+class RunInterrupted(BaseException):
     """A run was asked to stop; raised by the next `report_progress`.
 
     A BaseException, so that `except Exception` in a training loop does not swallow it.

@@ -135,7 +135,7 @@ class JobRef(_Model):
     file: str | None = Field(None, description="where the class stands; None in a notebook")
     entry: Literal["target", "script", "interactive"] = Field(
         "target",
-        description="'target': importable; 'script': a script called init(); 'interactive': neither",
+        description="importable, a script that called init(), or neither",
     )
 
 
@@ -169,7 +169,9 @@ class RunRecord(_Model):
     unwritten_events: int = Field(0, description="progress events that the disk did not take")
     artifacts: tuple[ArtifactRef, ...] = ()
     model: str | None = Field(None, description="the stored model's path under artifacts/")
-    storage: str = Field(description="the job's storage space; relative to the run's folder if in it")
+    storage: str = Field(
+        description="the job's storage space; relative to the run's folder if in it"
+    )
     failure: Failure | None = None
     snapshot_sha256: str = ""
 
@@ -188,7 +190,7 @@ class Snapshot(_Model):
     format: Literal[1] = 1
     config: dict[str, Any] = Field(description="the composed tree, interpolations unresolved")
     origins: dict[str, list[str]] = Field(
-        description="dotted key -> who wrote it, the winner first: 'conf/x.yaml:4:3', 'argument 2: ..'"
+        description="dotted key -> its writers, the winner first, as 'conf/x.yaml:4:3'"
     )
     choices: dict[str, str | None] = Field(description="group -> chosen option")
     sources: tuple[SourceFile, ...] = ()
