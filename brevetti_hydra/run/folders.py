@@ -1,0 +1,192 @@
+"""RunFolder: all paths of a run, from one object (README, "What a run leaves")."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from brevetti_hydra._files import make_folder, write_whole
+
+__all__ = ["RunFolder", "new_run_id", "runs_root"]
+
+RUNS_VARIABLE = "BREVETTI_HYDRA_RUNS"
+
+# Digits of the run's id in the name of its folder: 40 bits, unique among a million runs a second.
+SHORT_ID_DIGITS = 10
+
+_MOST_SLUG_CHARACTERS = 40
+_FOLDER_NAME = re.compile(r"\d{8}T\d{6}Z-.+-([0-9a-f]{10})", re.DOTALL)
+
+
+def runs_root(root: str | os.PathLike[str] | None = None) -> Path:
+    """Give the folder of all runs: `root`, else $BREVETTI_HYDRA_RUNS, else `./runs`."""
+    return Path(os.path.abspath(root or os.environ.get(RUNS_VARIABLE) or "runs"))  # noqa: PTH100 - links stay
+
+
+def new_run_id() -> str:
+    """Make a random id in the form of a UUID of version 4."""
+    # By hand: the import of uuid costs more than the rest of a run's folder.
+    digits = bytearray(os.urandom(16))
+    digits[6] = digits[6] & 0x0F | 0x40
+    digits[8] = digits[8] & 0x3F | 0x80
+    text = digits.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def slug(name: str) -> str:
+    """Make a name fit for a folder on any system: a-z, 0-9 and single dashes."""
+    text = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    return text[:_MOST_SLUG_CHARACTERS].strip("-") or "job"
+
+
+class RunFolder:
+    """The folder of one run and everything that lies in it.
+
+    Nothing but this class knows how the files are named.
+
+    Attributes:
+        path: The run's folder.
+        root: The folder of all runs, which holds it.
+        storage_dir: The job's storage space on this machine: `storage/`, or what `--job_dir` says.
+    """
+
+    __slots__ = ("path", "root", "storage_dir")
+
+    def __init__(self, path: str | os.PathLike[str], storage_dir: Path | None = None) -> None:
+        """Point at a folder, which need not exist; nothing is read or made."""
+        self.path = Path(path)
+        self.root = self.path.parent
+        self.storage_dir = self.path / "storage" if storage_dir is None else storage_dir
+
+    @classmethod
+    def new(
+        cls, root: Path, job_name: str, run_id: str, now: float, storage_dir: Path | None = None
+    ) -> RunFolder:
+        """Make the folder of a new run.
+
+        Args:
+            root: The folder of all runs; made when it is missing, with a `.gitignore` of `*`.
+            job_name: The name of the run's job.
+            run_id: The run's id.
+            now: The time of day, in seconds since 1970 UTC.
+            storage_dir: What replaces `storage/`, or None.
+
+        Raises:
+            StorageWriteError: It cannot be made.
+            FileExistsError: A run of that id stands there already.
+        """
+        make_folder(root, point="root.made")
+        ignore = root / ".gitignore"
+        if not ignore.exists():
+            # So that a run does not make the tree dirty.
+            write_whole(ignore, b"*\n", point="root.ignored", durable=False)
+        stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+        name = f"{stamp}-{slug(job_name)}-{run_id.replace('-', '')[:SHORT_ID_DIGITS]}"
+        folder = cls(root / name, storage_dir)
+        make_folder(folder.path, point="folder.made", exist_ok=False)
+        return folder
+
+    @property
+    def name(self) -> str:
+        """Name of the run's folder."""
+        return self.path.name
+
+    @property
+    def short_id(self) -> str:
+        """The first 10 hexadecimal digits of the run's id; the whole name in a foreign folder."""
+        return short_id_of(self.path.name) or self.path.name
+
+    @property
+    def record(self) -> Path:
+        """The record; small, replaced as a whole at each change of state."""
+        return self.path / "record.json"
+
+    @property
+    def journal(self) -> Path:
+        """The events of the run, one JSON line each, only ever appended to."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def snapshot(self) -> Path:
+        """All inputs; written once."""
+        return self.path / "snapshot.json"
+
+    @property
+    def patch(self) -> Path:
+        """What the job's tracked .py and YAML files differ in from the commit."""
+        return self.path / "config" / "uncommitted.patch"
+
+    @property
+    def log(self) -> Path:
+        """What the run and its children wrote to stdout and stderr."""
+        return self.path / "run.log"
+
+    @property
+    def claim(self) -> Path:
+        """The running attempt's claim; its modification time is the heartbeat."""
+        return self.path / ".attempt"
+
+    @property
+    def lock(self) -> Path:
+        """Held for moments by whoever changes record or claim."""
+        return self.path / ".lock"
+
+    @property
+    def delivered(self) -> Path:
+        """How far the journal has been delivered to the platform."""
+        return self.path / "delivered.json"
+
+    @property
+    def config_dir(self) -> Path:
+        """The composition, the overrides and the sources."""
+        return self.path / "config"
+
+    @property
+    def sources_dir(self) -> Path:
+        """Copies of the YAML that took part."""
+        return self.path / "config" / "sources"
+
+    @property
+    def temp_dir(self) -> Path:
+        """Scratch space; removed when the run completes."""
+        return self.path / "temp"
+
+    @property
+    def checkpoints_dir(self) -> Path:
+        """What a later attempt goes on from; the same for all attempts."""
+        return self.path / "checkpoints"
+
+    @property
+    def artifacts_dir(self) -> Path:
+        """Everything that the job outputs."""
+        return self.storage_dir / "artifacts"
+
+    @property
+    def output(self) -> Path:
+        """Settings, environment and output metrics, as the platform reads them."""
+        return self.artifacts_dir / "output.json"
+
+    @property
+    def info(self) -> Path:
+        """The job as the platform describes it."""
+        return self.storage_dir / "info.json"
+
+    def __repr__(self) -> str:
+        """Show the path."""
+        return f"RunFolder({str(self.path)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the paths."""
+        return isinstance(other, RunFolder) and self.path == other.path
+
+    def __hash__(self) -> int:
+        """Hash the path."""
+        return hash(self.path)
+
+
+def short_id_of(folder_name: str) -> str | None:
+    """Give the id's digits in a folder's name; None where it is no run's folder."""
+    match = _FOLDER_NAME.fullmatch(folder_name)
+    return match and match[1]

@@ -1,0 +1,120 @@
+"""RunPlan: everything about a run that is decided before anything is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from brevetti_hydra.record import JobRef
+    from brevetti_hydra.settings import JobNode, JobSettings, PlatformNode, RunNode
+
+__all__ = ["ConfigText", "RunPlan"]
+
+
+class ConfigText(NamedTuple):
+    """A YAML file that took part in the composition.
+
+    Attributes:
+        label: As errors and origins name it, `conf/job/classifier.yaml`.
+        text: Its bytes, as they were read.
+    """
+
+    label: str
+    text: bytes
+
+
+class RunPlan:
+    """All inputs of a run, validated; nothing changes it later.
+
+    Attributes:
+        job: Which code runs.
+        settings: The validated settings.
+        settings_json: The same as plain JSON values, secrets masked, `${oc.env:X}` unresolved.
+        config: The composed tree, interpolations unresolved.
+        origins: Dotted key -> who wrote it, the winner first.
+        choices: Group -> chosen option.
+        sources: The YAML that took part.
+        overrides: The command-line overrides, as given, without secrets.
+        command: The command line, without secrets.
+        job_node: The `job` node.
+        platform_node: The `platform` node.
+        run_node: The `run` node.
+        info: What info.json says, when one was given; it may hold the api key.
+        job_dir: A folder that replaces the run's own storage space, or None.
+        cache_path: A folder for copies of remote files, or None.
+        secrets: Texts that must never be written anywhere.
+        package_folders: Folders of the job's own source; only .py files there go into a patch.
+    """
+
+    __slots__ = (
+        "cache_path",
+        "choices",
+        "command",
+        "config",
+        "info",
+        "job",
+        "job_dir",
+        "job_node",
+        "origins",
+        "overrides",
+        "package_folders",
+        "platform_node",
+        "run_node",
+        "secrets",
+        "settings",
+        "settings_json",
+        "sources",
+    )
+
+    def __init__(  # noqa: PLR0913 - one place gathers what many stages decided
+        self,
+        *,
+        job: JobRef,
+        settings: JobSettings,
+        settings_json: Mapping[str, Any],
+        job_node: JobNode,
+        platform_node: PlatformNode,
+        run_node: RunNode,
+        config: Mapping[str, Any] | None = None,
+        origins: Mapping[str, Sequence[str]] | None = None,
+        choices: Mapping[str, str | None] | None = None,
+        sources: Iterable[ConfigText] = (),
+        overrides: Iterable[str] = (),
+        command: Iterable[str] = (),
+        info: Mapping[str, Any] | None = None,
+        job_dir: str | None = None,
+        cache_path: str | None = None,
+        secrets: Iterable[str] = (),
+        package_folders: Iterable[Path] = (),
+    ) -> None:
+        self.job = job
+        self.settings = settings
+        self.settings_json = dict(settings_json)
+        self.job_node = job_node
+        self.platform_node = platform_node
+        self.run_node = run_node
+        self.config = dict(config or {})
+        self.origins = {key: list(writers) for key, writers in (origins or {}).items()}
+        self.choices = dict(choices or {})
+        self.sources = tuple(sources)
+        self.overrides = tuple(overrides)
+        self.command = tuple(command)
+        self.info = None if info is None else dict(info)
+        self.job_dir = job_dir
+        self.cache_path = cache_path
+        self.secrets = tuple(secrets)
+        self.package_folders = tuple(package_folders)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Take each value once."""
+        if hasattr(self, name):
+            message = f"a plan does not change: '{name}'"
+            raise AttributeError(message)
+        object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        """Name the job only: a plan holds secrets."""
+        return f"RunPlan(job={self.job.name!r})"
