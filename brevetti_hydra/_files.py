@@ -24,6 +24,7 @@ __all__ = [
     "digest_file",
     "lock",
     "make_folder",
+    "on_write",
     "remove",
     "write_whole",
 ]
