@@ -13,7 +13,7 @@ from brevetti_hydra.errors import BrevettiHydraError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LINE = re.compile(
-    r"^\s*(?P<bars>[│├└─ ]*)(?P<name>[A-Z]\w+)\s*(?P<code>[a-z]+(?:-[a-z]+)*(?=\s|$))?(?P<rest>.*)$"
+    r"^(?P<bars>[│├└─ ]*)(?P<name>[A-Z]\w+)\s*(?P<code>[a-z]+(?:-[a-z]+)*(?=\s|$))?(?P<rest>.*)$"
 )
 
 
@@ -39,7 +39,8 @@ def drawn() -> dict[str, tuple[str | None, str | None, int]]:
         if match is None or line.strip().startswith("RunInterrupted"):
             continue
         name, code = match["name"], match["code"]
-        depth = len(match["bars"]) // 4
+        # The docstring is indented by one step.
+        depth = len(match["bars"]) // 4 - 1
         del path[depth:]
         code = None if code == "exit" else code
         stated = re.search(r"exit (\d+)", line)
