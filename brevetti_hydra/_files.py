@@ -11,7 +11,7 @@ import hashlib
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from brevetti_hydra.errors import StorageWriteError
 
@@ -26,6 +26,7 @@ __all__ = [
     "make_folder",
     "on_write",
     "remove",
+    "write_new",
     "write_whole",
 ]
 
@@ -73,6 +74,50 @@ def write_whole(path: Path, content: bytes, *, point: str, durable: bool = True)
         aside.unlink(missing_ok=True)
         raise _unwritable(path, error) from error
     _pass(point, "after")
+
+
+@contextmanager
+def write_new(path: Path, *, point: str) -> Iterator[BinaryIO]:
+    """Write a new file of any size, which appears as a whole when the block ends without an error.
+
+    Yields:
+        A stream that writes; an error inside the block leaves nothing behind and goes on.
+
+    Raises:
+        FileExistsError: A file of that name is there when the block ends; it stays as it is.
+        StorageWriteError: The disk is full, or the folder cannot be written.
+    """
+    aside = path.with_name(f".{os.getpid()}.{os.urandom(8).hex()}")
+    _pass(point, "before")
+    try:
+        try:
+            with aside.open("xb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            _pass(point, "aside")
+            _link_new(aside, path)
+        finally:
+            aside.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    _pass(point, "after")
+
+
+def _link_new(aside: Path, path: Path) -> None:
+    try:
+        # A rename would replace what another process has put there meanwhile.
+        path.hardlink_to(aside)
+    except FileExistsError:
+        raise
+    except OSError:
+        # Some file systems have no hard links.
+        if path.exists():
+            raise FileExistsError(str(path)) from None
+        aside.replace(path)
 
 
 def make_folder(path: Path, *, point: str, exist_ok: bool = True) -> None:
@@ -146,16 +191,14 @@ class Appender:
             durable: Wait for fdatasync.
 
         Raises:
-            StorageWriteError: The disk is full; a part of the line may stand there, which readers
-                take for a torn line.
+            StorageWriteError: The disk is full; a part of the line may stand there, a torn line
+                that the caller has to end before it appends the next one.
         """
         _pass(point, "before")
         try:
             written = os.write(self._descriptor, line)
             if written != len(line):
-                # A full disk takes a part first and refuses the rest; end the torn line, if the
-                # disk lets us, so that the next one stands by itself.
-                os.write(self._descriptor, b"\n")
+                # A full disk takes a part first and refuses the rest.
                 message = f"only {written} of {len(line)} bytes fit"
                 raise OSError(message)  # noqa: TRY301 - one way out for all causes
             if durable:
@@ -200,6 +243,17 @@ def _lock_descriptor(descriptor: int) -> None:
         msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined,unused-ignore]
     else:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def touch(descriptor: int, path: Path, *, point: str) -> None:
+    """Set the modification time of an open file to now.
+
+    Raises:
+        OSError: The file system does not take it.
+    """
+    _pass(point, "before")
+    os.utime(descriptor if os.utime in os.supports_fd else path)
+    _pass(point, "after")
 
 
 def digest_bytes(content: bytes) -> str:

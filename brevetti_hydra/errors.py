@@ -334,17 +334,18 @@ class ReservedNameError(JobClassError):
 
 
 class MissingExtraError(BrevettiHydraError):
-    """A package is needed that an extra installs."""
+    """A package is needed that an extra installs, or that no extra of ours has (None)."""
 
     code = "missing-extra"
     exit_code = 2
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
+    def __init__(self, package: str, extra: str | None, purpose: str) -> None:
         self.package = package
         self.extra = extra
+        wanted = package if extra is None else f'"brevetti-hydra[{extra}]"'
         super().__init__(
             f"'{package}' is not installed, but {purpose} needs it",
-            hint=f'pip install "brevetti-hydra[{extra}]"',
+            hint=f"pip install {wanted}",
         )
 
 
