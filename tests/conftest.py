@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -32,6 +32,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the golden texts in tests/golden anew instead of comparing with them",
     )
+    parser.addoption(
+        "--no-skips", action="store_true", help="count a skipped test as failed (.ci/run)"
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, pytest.TestReport]:
+    """Turn a skip into a failure where `--no-skips` asks for it."""
+    report: pytest.TestReport = yield
+    if report.skipped and not hasattr(report, "wasxfail") and item.config.getoption("--no-skips"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but --no-skips allows none: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, Any, pytest.CollectReport]:
+    """Turn the skip of a whole file into a failure where `--no-skips` asks for it."""
+    report: pytest.CollectReport = yield
+    if report.skipped and collector.config.getoption("--no-skips"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but --no-skips allows none: {report.longrepr}"
+    return report
 
 
 def _is_near(address: object) -> bool:
