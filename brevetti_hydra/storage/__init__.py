@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from brevetti_hydra.storage.access import guard
-from brevetti_hydra.storage.dataset import Dataset, DatasetDigest, ImageSample
-from brevetti_hydra.storage.paths import (
-    child_path,
-    is_remote,
-    is_url,
-    local_path,
-    open_path,
-    without_credentials,
-)
-from brevetti_hydra.storage.transfer import StoredFile, list_artifacts, store_model
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from brevetti_hydra.storage.access import guard
+    from brevetti_hydra.storage.dataset import Dataset, DatasetDigest, ImageSample
+    from brevetti_hydra.storage.paths import (
+        child_path,
+        is_remote,
+        is_url,
+        local_path,
+        open_path,
+        without_credentials,
+    )
+    from brevetti_hydra.storage.transfer import StoredFile, list_artifacts, store_model
 
 __all__ = [
     "Dataset",
@@ -29,3 +33,29 @@ __all__ = [
     "store_model",
     "without_credentials",
 ]
+
+# A run without datasets and without a model needs one of these modules, or none.
+_MODULES = {
+    "Dataset": "dataset",
+    "DatasetDigest": "dataset",
+    "ImageSample": "dataset",
+    "StoredFile": "transfer",
+    "child_path": "paths",
+    "guard": "access",
+    "is_remote": "paths",
+    "is_url": "paths",
+    "list_artifacts": "transfer",
+    "local_path": "paths",
+    "open_path": "paths",
+    "store_model": "transfer",
+    "without_credentials": "paths",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -85,6 +85,10 @@ def _guarded_class(base: Any, is_running: Callable[[], bool]) -> Any:
             refuse(self)
         return super(guarded, self).open(mode, *args, **options)
 
+    def copy(self: Any, _memo: Any = None) -> Any:
+        # Paths do not change; copying by __reduce__ would lose the rule.
+        return self
+
     def reduce(self: Any) -> Any:
         # Another process gets the plain path: it is not the run.
         return open_path, (str(self),)
@@ -92,6 +96,7 @@ def _guarded_class(base: Any, is_running: Callable[[], bool]) -> Any:
     members: dict[str, Any] = {
         name: partialmethod(call, name) for name in _WRITING if hasattr(base, name)
     }
-    members |= {"__slots__": (), "open": open_file, "__reduce__": reduce}
+    members |= {"__slots__": (), "open": open_file}
+    members |= {"__copy__": copy, "__deepcopy__": copy, "__reduce__": reduce}
     guarded: Any = type(base)("ArtifactsPath", (base,), members)
     return guarded

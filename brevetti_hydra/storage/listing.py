@@ -102,7 +102,11 @@ class LocalBucket:
         self.root = root
 
     def walk(self) -> Iterator[ImageFolder]:
-        """List all images; see `Bucket`."""
+        """List all images.
+
+        Raises:
+            StorageReadError: A folder cannot be listed.
+        """
         pending = [""]
         while pending:
             folder = pending.pop()
@@ -180,7 +184,11 @@ class LocalBucket:
         return [prefix + quote_from_bytes(os.fsencode(name), "") for name in folder.names]
 
     def open(self, folder: str, name: str) -> BinaryIO:
-        """Open one image for reading; see `Bucket`."""
+        """Open one image for reading.
+
+        Raises:
+            StorageReadError: It cannot be read.
+        """
         path = self._join(folder, name)
         try:
             return Path(path).open("rb")
@@ -188,7 +196,11 @@ class LocalBucket:
             raise _unreadable(path, error) from error
 
     def digest(self, folder: str, name: str) -> tuple[str, int]:
-        """Read one image; see `Bucket`."""
+        """Read one image; give its SHA-256 in hexadecimal and its size in bytes.
+
+        Raises:
+            StorageReadError: It cannot be read.
+        """
         path = self._join(folder, name)
         try:
             return digest_file(Path(path))
@@ -210,7 +222,11 @@ class RemoteBucket:
         self._filesystem, self._root = open_filesystem(url, purpose=purpose)
 
     def walk(self) -> Iterator[ImageFolder]:
-        """List all images; see `Bucket`."""
+        """List all images.
+
+        Raises:
+            StorageReadError: A folder cannot be listed.
+        """
         self._filesystem.invalidate_cache()
         pending = [("", self._root)]
         while pending:
@@ -266,13 +282,21 @@ class RemoteBucket:
         return self.paths(folder)
 
     def open(self, folder: str, name: str) -> BinaryIO:
-        """Read one image; an image is decoded as a whole anyway."""
+        """Open one image for reading, whole: it is decoded as a whole anyway.
+
+        Raises:
+            StorageReadError: It cannot be read.
+        """
         import io
 
         return io.BytesIO(self._read(folder, name))
 
     def digest(self, folder: str, name: str) -> tuple[str, int]:
-        """Read one image; see `Bucket`."""
+        """Read one image; give its SHA-256 in hexadecimal and its size in bytes.
+
+        Raises:
+            StorageReadError: It cannot be read.
+        """
         import hashlib
 
         content = self._read(folder, name)

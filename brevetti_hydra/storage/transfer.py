@@ -182,9 +182,10 @@ def _store_remote(url: str, artifacts_dir: Path) -> str:
     shown = without_credentials(url)
     try:
         filesystem, path = open_filesystem(url, purpose=f"the model '{shown}'")
-        found = "file" if filesystem.isfile(path) else filesystem.isdir(path) and "folder"
     except StorageReadError as error:
         raise ModelNotFoundError(error.message, notes=error.notes, hint=error.hint) from error
+    try:
+        found = "file" if filesystem.isfile(path) else filesystem.isdir(path) and "folder"
     except Exception as error:  # each backend has its own
         raise _not_found(shown, error) from error
     if not found:

@@ -58,6 +58,9 @@ class DatasetContract:
         Args:
             tmp_path: An empty folder of the test's own.
             files: Path below the bucket, with '/' -> content; at least one file.
+
+        Raises:
+            NotImplementedError: The subclass does not say how.
         """
         raise NotImplementedError
 
