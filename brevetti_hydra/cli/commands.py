@@ -1,0 +1,32 @@
+"""The commands, by the word that stands first on the line."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["COMMANDS", "Command"]
+
+
+class Command(NamedTuple):
+    """A word that may stand first on the line.
+
+    Attributes:
+        module: Where it is; imported only when it is used.
+        words: What follows it, for `--help`.
+        summary: One line for `--help`.
+    """
+
+    module: str
+    words: str
+    summary: str
+
+
+COMMANDS: dict[str, Command] = {
+    "runs": Command("brevetti_hydra.cli.runs", "", "list the recorded runs, newest first"),
+    "show": Command("brevetti_hydra.cli.show", "RUN", "show what a run did and left"),
+    "logs": Command("brevetti_hydra.cli.logs", "RUN", "print a run's log; -f follows it"),
+    "resume": Command("brevetti_hydra.cli.resume", "RUN", "begin a new attempt of a stopped run"),
+    "tag": Command("brevetti_hydra.cli.tag", "RUN +a -b", "add and remove tags of a run"),
+    "note": Command("brevetti_hydra.cli.note", "RUN TEXT", "write a note on a run"),
+    "rm": Command("brevetti_hydra.cli.rm", "RUN ...", "remove runs with all that they left"),
+}

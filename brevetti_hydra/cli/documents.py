@@ -1,0 +1,264 @@
+"""The documents of `--json`, as models; `schema.json` beside this file is made from them.
+
+The models are for readers: documents are written without them. A test holds the two together;
+`python -m brevetti_hydra.cli.documents > brevetti_hydra/cli/schema.json` writes the file anew.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+
+from brevetti_hydra.record import RunRecord, Snapshot
+
+if TYPE_CHECKING:
+    from pydantic_core import core_schema
+
+__all__ = [
+    "DOCUMENTS",
+    "CommandHelp",
+    "ConfigResult",
+    "Document",
+    "ErrorFields",
+    "HelpResult",
+    "InfoResult",
+    "LogLine",
+    "LogResult",
+    "LogsDocument",
+    "NoteDocument",
+    "OptionFields",
+    "RecordResult",
+    "RemovedResult",
+    "ResumeDocument",
+    "RmDocument",
+    "RunDocument",
+    "RunResult",
+    "RunsDocument",
+    "RunsResult",
+    "SettingFields",
+    "ShowDocument",
+    "ShowResult",
+    "TagDocument",
+    "VersionResult",
+    "Where",
+    "document_schema",
+]
+
+_CommandName = TypeVar("_CommandName", bound=str)
+_Result = TypeVar("_Result")
+
+
+class _Value(BaseModel):
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
+
+
+class Where(_Value):
+    """The place of an error."""
+
+    label: str = Field(description="'conf/job/classifier.yaml:4:3', or 'argument 2: lr=abc'")
+    line: int | None = Field(description="line of the file, from 1; null where there is no file")
+
+
+class ErrorFields(_Value):
+    """One error."""
+
+    code: str = Field(description="kebab-case name of the kind of error")
+    message: str
+    where: Where | None
+    notes: list[str]
+    hint: str | None
+
+
+class Document(_Value, Generic[_CommandName, _Result]):
+    """One document: what one command answers, on failure too."""
+
+    format: Literal[1]
+    command: _CommandName
+    ok: bool = Field(description="false if there are errors")
+    result: _Result | None = Field(description="null where the command came to none")
+    errors: list[ErrorFields]
+
+
+class RunResult(_Value):
+    """A run that ended, or a new attempt of it."""
+
+    run: RunRecord
+    folder: str
+    artifacts: str
+    log: str
+    again: list[str] = Field(description="the words of the command that runs it again")
+
+
+class ConfigResult(_Value):
+    """The answer of `--cfg`."""
+
+    package: str | None = Field(
+        description="the node that --package chose; null for the whole tree"
+    )
+    config: Any
+
+
+class SettingFields(_Value):
+    """One setting of the chosen job."""
+
+    key: str
+    type: str
+    required: bool
+    default: Any
+    value: Any
+    bounds: str
+    description: str
+
+
+class OptionFields(_Value):
+    """One option of a group."""
+
+    name: str
+    summary: str = Field(description="first comment line of its file")
+    label: str = Field(description="the file")
+
+
+class HelpResult(_Value):
+    """The answer of `--help`."""
+
+    help: str = Field(description="the text that people get")
+    groups: dict[str, list[OptionFields]] = {}
+    settings: list[SettingFields] = []
+
+
+class InfoResult(_Value):
+    """The answer of `--info`."""
+
+    choices: dict[str, str | None] = Field(description="group -> chosen option")
+    sources: list[str] = Field(description="the YAML files that took part, lowest layer first")
+    searchpath: list[str] = Field(description="where options are looked for, first match wins")
+    target: str | None = Field(description="the Job class, 'pkg.mod:Class'")
+    text: str = Field(description="the text that people get")
+
+
+class VersionResult(_Value):
+    """The answer of `--version`."""
+
+    version: str
+
+
+class RunsResult(_Value):
+    """The answer of `runs`."""
+
+    root: str
+    total: int = Field(description="number of runs that fulfil the conditions")
+    runs: list[RunRecord]
+
+
+class ShowResult(_Value):
+    """The answer of `show`."""
+
+    run: RunRecord
+    snapshot: Snapshot | None = Field(description="null if the run ended before it was written")
+    folder: str
+    log: str
+    artifacts: str
+
+
+class LogResult(_Value):
+    """The answer of `logs`."""
+
+    id: str
+    lines: list[str]
+
+
+class LogLine(_Value):
+    """One line of `logs --json=lines`."""
+
+    id: str
+    line: str
+
+
+class RecordResult(_Value):
+    """The answer of `tag` and `note`."""
+
+    run: RunRecord
+
+
+class RemovedResult(_Value):
+    """The answer of `rm`."""
+
+    removed: list[str] = Field(description="ids of the removed runs")
+
+
+class CommandHelp(_Value):
+    """The answer of `COMMAND --help`."""
+
+    help: str
+
+
+class RunDocument(
+    Document[Literal["run"], RunResult | ConfigResult | InfoResult | VersionResult | HelpResult]
+):
+    """A line without a command: a run, or `--cfg`, `--info`, `--help`, `--version`."""
+
+
+class ResumeDocument(Document[Literal["resume"], RunResult | CommandHelp]):
+    """`resume RUN`."""
+
+
+class RunsDocument(Document[Literal["runs"], RunsResult | RunRecord | CommandHelp]):
+    """`runs`; with `--json=lines` each document holds one record."""
+
+
+class ShowDocument(Document[Literal["show"], ShowResult | CommandHelp]):
+    """`show RUN`."""
+
+
+class LogsDocument(Document[Literal["logs"], LogResult | LogLine | CommandHelp]):
+    """`logs RUN`; with `--json=lines` each document holds one line."""
+
+
+class TagDocument(Document[Literal["tag"], RecordResult | CommandHelp]):
+    """`tag RUN +a -b`."""
+
+
+class NoteDocument(Document[Literal["note"], RecordResult | CommandHelp]):
+    """`note RUN TEXT`."""
+
+
+class RmDocument(Document[Literal["rm"], RemovedResult | CommandHelp]):
+    """`rm RUN ...`."""
+
+
+DOCUMENTS: Any = Annotated[
+    RunDocument
+    | ResumeDocument
+    | RunsDocument
+    | ShowDocument
+    | LogsDocument
+    | TagDocument
+    | NoteDocument
+    | RmDocument,
+    Field(discriminator="command"),
+]
+
+
+class _Generator(GenerateJsonSchema):
+    """Says that NaN and the infinities are written as text."""
+
+    def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
+        number = super().float_schema(schema)
+        return {"anyOf": [number, {"enum": ["NaN", "Infinity", "-Infinity"]}]}
+
+
+def document_schema() -> dict[str, Any]:
+    """Give the JSON Schema (2020-12) of every document that `--json` prints."""
+    schema = TypeAdapter(DOCUMENTS).json_schema(mode="serialization", schema_generator=_Generator)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What brevetti-hydra --json prints",
+        **schema,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(document_schema(), indent=2))

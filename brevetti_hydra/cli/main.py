@@ -1,0 +1,124 @@
+"""The entry point: which command is meant, and what its end looks like from outside."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from brevetti_hydra._text import similar_name
+from brevetti_hydra.cli.commands import COMMANDS
+from brevetti_hydra.cli.reply import JsonMode, Reply
+from brevetti_hydra.errors import RunInterrupted, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["console", "main"]
+
+
+# Flags of the harness without a value: they may stand before the command.
+_LEADING = frozenset({"--json", "--json=document", "--json=lines", "--traceback"})
+
+
+class _Line(NamedTuple):
+    """The line as far as it matters here: None as the command is a run."""
+
+    command: str | None
+    words: list[str]
+    json: JsonMode
+    traceback: bool
+
+
+def console() -> NoReturn:
+    """Run the command line of this process and end it."""
+    code = main()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_stdout()
+    sys.exit(code)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line.
+
+    Args:
+        argv: The words after the program's name; default: those of this process.
+
+    Returns:
+        The exit code: 0 done or pruned, 1 the run failed, 2 the user must change something,
+        130 and 143 stopped by a signal.
+    """
+    line = _read_line(sys.argv[1:] if argv is None else argv)
+    name = line.command if line.command in COMMANDS else "run"
+    with Reply(name or "run", line.json, traceback=line.traceback) as reply:
+        try:
+            return _execute(line, reply)
+        except BrokenPipeError:
+            # The reader, `head` for instance, has seen enough.
+            _drop_stdout()
+            return 0
+        except (Exception, KeyboardInterrupt, RunInterrupted) as error:  # noqa: BLE001 - the last stop
+            return reply.fail(error)
+
+
+def _execute(line: _Line, reply: Reply) -> int:
+    if line.command is None:
+        from brevetti_hydra.cli.run import execute_line
+
+        return execute_line(line.words, reply)
+    command = COMMANDS.get(line.command)
+    if command is None:
+        raise _unknown_command(line.command)
+    module: Any = import_module(command.module)
+    parser = module.build_parser()
+    if _asks_help(line.words):
+        reply.say(parser.format_help().rstrip())
+        reply.answer({"help": parser.format_help()})
+        return 0
+    code: int = module.execute(parser.read(line.words), reply)
+    return code
+
+
+def _read_line(argv: Sequence[str]) -> _Line:
+    words = list(argv)
+    first = next((index for index, word in enumerate(words) if word not in _LEADING), None)
+    end = words.index("--") if "--" in words else len(words)
+    known = [word for word in words[:end] if word in _LEADING]
+    json: JsonMode = None
+    for word in known:
+        if word.startswith("--json"):
+            json = "lines" if word == "--json=lines" else "document"
+    traceback = "--traceback" in known
+    if first is None or not _is_command_word(words[first]):
+        return _Line(None, words, json, traceback)
+    rest = [word for word in words[first + 1 : end] if word not in _LEADING] + words[end:]
+    return _Line(words[first], rest, json, traceback)
+
+
+def _is_command_word(word: str) -> bool:
+    """Tell a command, or a mistyped one, from an override or a flag."""
+    return word in COMMANDS or (
+        word.isascii() and word.replace("-", "").isalnum() and word[0] != "-"
+    )
+
+
+def _asks_help(words: Sequence[str]) -> bool:
+    asked = words[: words.index("--")] if "--" in words else words
+    return "--help" in asked or "-h" in asked
+
+
+def _unknown_command(word: str) -> UsageError:
+    near = similar_name(word, COMMANDS)
+    notes = [f"a similar name exists: '{near}'"] if near else []
+    notes.append(f"commands: {', '.join(COMMANDS)}; a run begins with an override, job=NAME")
+    return UsageError(f"no command '{word}'", notes=notes, hint="see 'brevetti-hydra --help'")
+
+
+def _drop_stdout() -> None:
+    """Let the last flush of a closed pipe, at the end of the process, go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -1,0 +1,143 @@
+"""What a command answers: text for people, or documents for programs (`--json`)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Literal
+
+from brevetti_hydra._text import escape_control
+from brevetti_hydra.cli.report import error_fields, exit_code_of, print_error
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self, TextIO
+
+
+__all__ = ["JsonMode", "Reply"]
+
+JsonMode = Literal["document", "lines"] | None
+
+_STDOUT, _STDERR = 1, 2
+
+
+class Reply:
+    """The answer of one command.
+
+    Text goes to stdout, notices and errors to stderr. With `--json`, stdout gets documents and
+    nothing else: whatever prints meanwhile, child processes included, prints to stderr.
+
+    Attributes:
+        command: The command's name, as the documents say it.
+        json: None for text, "document" for exactly one document, "lines" for one a line.
+    """
+
+    def __init__(self, command: str, json: JsonMode = None, *, traceback: bool = False) -> None:
+        self.command = command
+        self.json: JsonMode = json
+        self._traceback = traceback
+        self._stdout: TextIO = sys.stdout
+        self._saved: int | None = None
+        self._errors: list[dict[str, Any]] = []
+
+    def __enter__(self) -> Self:
+        """Keep stdout for documents alone, if there will be any."""
+        if self.json is not None:
+            self._stdout.flush()
+            if _is_descriptor(self._stdout, _STDOUT):
+                self._saved = os.dup(_STDOUT)
+                os.dup2(_STDERR, _STDOUT)
+            sys.stdout = sys.stderr
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give stdout back."""
+        if self.json is None:
+            return
+        sys.stdout = self._stdout
+        if self._saved is not None:
+            os.dup2(self._saved, _STDOUT)
+            os.close(self._saved)
+            self._saved = None
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person reads the text on a terminal."""
+        return self.json is None and self._stdout.isatty()
+
+    def say(self, text: str) -> None:
+        """Print text for people; with `--json`, nothing."""
+        if self.json is None:
+            self._stdout.write(escape_control(text) + "\n")
+
+    def write_raw(self, text: str) -> None:
+        """Print text as it is, for instance a log with its own colours; with `--json`, nothing."""
+        if self.json is None:
+            self._stdout.write(text)
+            self._stdout.flush()
+
+    def notice(self, text: str) -> None:
+        """Tell people something aside, on stderr."""
+        print(escape_control(text), file=sys.stderr, flush=True)
+
+    def stream(self, result: Any) -> None:
+        """Print one document of several; only with `--json=lines`."""
+        if self.json == "lines":
+            self._write_document(result, [], ok=True)
+
+    def add_error(self, error: BaseException) -> None:
+        """Print an error now, and have it in the document that follows."""
+        self._errors += error_fields(error)
+        if self.json is None:
+            self._stdout.flush()
+        print_error(error, sys.stderr, traceback=self._traceback)
+
+    def answer(self, result: Any) -> None:
+        """Print the document, with all errors added so far; without `--json`, nothing."""
+        if self.json is not None:
+            self._write_document(result, self._errors, ok=not self._errors)
+
+    def fail(self, error: BaseException) -> int:
+        """End with an error and no result.
+
+        Returns:
+            The exit code.
+        """
+        self.add_error(error)
+        self.answer(None)
+        return exit_code_of(error)
+
+    def _write_document(self, result: Any, errors: list[dict[str, Any]], *, ok: bool) -> None:
+        # pydantic is loaded already wherever there is something to answer.
+        from pydantic_core import to_json
+
+        document = {
+            "format": 1,
+            "command": self.command,
+            "ok": ok,
+            "result": result,
+            "errors": errors,
+        }
+        indent = 2 if self.json == "document" else None
+        # NaN is no JSON: written as "NaN", like in records.
+        content = to_json(document, indent=indent, inf_nan_mode="strings") + b"\n"
+        if self._saved is None:
+            self._stdout.write(content.decode())
+            self._stdout.flush()
+            return
+        view = memoryview(content)
+        while view:
+            view = view[os.write(self._saved, view) :]
+
+
+def _is_descriptor(stream: TextIO, descriptor: int) -> bool:
+    """Tell whether a stream is the process's own; captured ones and notebooks' are not."""
+    try:
+        return stream.fileno() == descriptor
+    except (OSError, ValueError, AttributeError):
+        return False

@@ -1,0 +1,207 @@
+"""`brevetti-hydra show RUN`: what a run did and what it left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from brevetti_hydra._clock import SYSTEM_CLOCK, parse_utc
+from brevetti_hydra._text import plural
+from brevetti_hydra.cli.arguments import CommandParser, add_root
+from brevetti_hydra.cli.paths import printable
+from brevetti_hydra.cli.text import (
+    columns,
+    format_age,
+    format_command,
+    format_duration,
+    format_size,
+    format_value,
+    one_line,
+    section,
+)
+from brevetti_hydra.run.columns import flatten
+from brevetti_hydra.run.folders import runs_root
+from brevetti_hydra.run.history import find_run, read_record, read_snapshot
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Mapping
+
+    from brevetti_hydra.cli.reply import Reply
+    from brevetti_hydra.record import Attempt, RunRecord, Snapshot
+    from brevetti_hydra.run.folders import RunFolder
+
+__all__ = ["build_parser", "execute"]
+
+_MOST_ARTIFACTS = 20
+_MOST_VARIABLES = 40
+
+
+def build_parser() -> CommandParser:
+    """Describe the command's arguments."""
+    parser = CommandParser("show", "Show what a run did and what it left.")
+    parser.add_argument("run", metavar="RUN", help="id, its beginning, path, or 'last'")
+    parser.add_argument("--origins", action="store_true", help="say of every setting who wrote it")
+    parser.add_argument("--config", action="store_true", help="print the composed tree as YAML")
+    add_root(parser)
+    return parser
+
+
+def execute(arguments: argparse.Namespace, reply: Reply) -> int:
+    """Print the run; the answer holds its record and its snapshot."""
+    folder = find_run(arguments.run, runs_root(arguments.root))
+    record = read_record(folder)
+    snapshot = read_snapshot(folder) if folder.snapshot.exists() else None
+    if reply.json is not None:
+        reply.answer(_document(folder, record, snapshot))
+    elif arguments.config:
+        _say_config(snapshot, reply)
+    else:
+        reply.say("\n\n".join(filter(None, _sections(folder, record, snapshot, arguments))))
+    return 0
+
+
+def _document(folder: RunFolder, record: RunRecord, snapshot: Snapshot | None) -> dict[str, Any]:
+    return {
+        "run": record,
+        "snapshot": snapshot,
+        "folder": str(folder.root),
+        "log": str(folder.log),
+        "artifacts": str(folder.artifacts_dir),
+    }
+
+
+def _say_config(snapshot: Snapshot | None, reply: Reply) -> None:
+    if snapshot is None:
+        reply.notice("the run ended before its configuration was written")
+        return
+    # Imported here: only this option prints YAML.
+    import yaml
+
+    reply.say(yaml.safe_dump(snapshot.config, sort_keys=False, allow_unicode=True).rstrip())
+
+
+def _sections(
+    folder: RunFolder, record: RunRecord, snapshot: Snapshot | None, arguments: argparse.Namespace
+) -> Iterable[str]:
+    origins = snapshot.origins if snapshot is not None and arguments.origins else {}
+    yield _head(folder, record)
+    yield section("settings", _settings(record.settings, origins))
+    yield section("metrics", _pairs(record.metrics))
+    at_epoch = "" if record.epoch is None else f" (epoch {record.epoch})"
+    yield section(f"last progress{at_epoch}", _pairs(record.progress))
+    yield section("artifacts", _artifacts(record))
+    if snapshot is not None:
+        yield section("datasets", _datasets(snapshot))
+    if len(record.attempts) > 1:
+        yield section("attempts", [_attempt(each) for each in record.attempts])
+    if snapshot is not None:
+        yield section("environment", _environment(snapshot.environment))
+    yield _failure(record)
+    yield section("command", [one_line(format_command(record.command))] if record.command else [])
+
+
+def _head(folder: RunFolder, record: RunRecord) -> str:
+    age = format_age(SYSTEM_CLOCK.now() - parse_utc(record.created))
+    target = f"{record.job.target}" + (f"  {record.job.file}" if record.job.file else "")
+    facts = {
+        "job": f"{record.job.name}  ({target})",
+        "name": record.name,
+        "note": record.note,
+        "tags": " ".join(record.tags),
+        "parent": record.parent,
+        "created": f"{record.created}  ({age} ago)",
+        "duration": format_duration(record.duration_s),
+        "seed": record.seed,
+        "overrides": format_command(record.overrides),
+        "folder": printable(folder.root),
+        "artifacts": printable(folder.artifacts_dir),
+        "log": printable(folder.log),
+        "lost": _unwritten(record),
+    }
+    lines = _pairs({name: value for name, value in facts.items() if value not in {None, ""}})
+    return section(f"run {folder.short_id}  {record.state.value}", lines)
+
+
+def _unwritten(record: RunRecord) -> str:
+    count = record.unwritten_events
+    return f"{plural(count, 'progress event')} that the disk did not take" if count else ""
+
+
+def _settings(settings: Mapping[str, Any], origins: Mapping[str, list[str]]) -> list[str]:
+    flat = flatten("", settings)
+    if not origins:
+        return _pairs(flat)
+    rows = [[key, _cell(value), _origin(origins, key)] for key, value in flat.items()]
+    return columns(("setting", "value", "set by, then what it replaced"), rows) if rows else []
+
+
+def _origin(origins: Mapping[str, list[str]], key: str) -> str:
+    """Give the writers of a key; a list or an open dict is written as a whole, above it."""
+    while key:
+        if key in origins:
+            return one_line("  <-  ".join(origins[key]))
+        key = key.rpartition(".")[0]
+    return "default of the class"
+
+
+def _artifacts(record: RunRecord) -> list[str]:
+    shown = record.artifacts[:_MOST_ARTIFACTS]
+    widest = max((len(each.path) for each in shown), default=0)
+    lines = [
+        f"{one_line(each.path):{widest}}  {format_size(each.size_bytes)}"
+        + ("  (the model)" if each.path == record.model else "")
+        for each in shown
+    ]
+    left = len(record.artifacts) - len(shown)
+    return [*lines, f"and {left} more"] if left else lines
+
+
+def _datasets(snapshot: Snapshot) -> list[str]:
+    return [
+        f"{one_line(each.name)}  {plural(each.files, 'file')}, {format_size(each.size_bytes)}"
+        f"  {one_line(each.bucket)}"
+        for each in snapshot.datasets
+    ]
+
+
+def _attempt(attempt: Attempt) -> str:
+    text = f"{attempt.number}  {attempt.state.value}  {attempt.started}"
+    if attempt.ended:
+        text += f"  {format_duration(parse_utc(attempt.ended) - parse_utc(attempt.started))}"
+    text += f"  process {attempt.pid} on {attempt.host}"
+    if attempt.failure:
+        text += f"  {attempt.failure.type}: {attempt.failure.message}"
+    return one_line(text)
+
+
+def _environment(environment: Mapping[str, Any]) -> list[str]:
+    """Show what is one line each; packages are counted, they stand in the snapshot."""
+    facts: dict[str, Any] = {}
+    for name, value in environment.items():
+        if name == "packages":
+            facts[name] = f"{len(value)} installed (snapshot.json names them)"
+        elif isinstance(value, dict):
+            facts.update(dict(list(flatten(name, value).items())[:_MOST_VARIABLES]))
+        else:
+            facts[name] = value
+    return _pairs({name: value for name, value in facts.items() if value not in (None, "", [], {})})
+
+
+def _failure(record: RunRecord) -> str:
+    if record.failure is None:
+        return ""
+    text = record.failure.traceback or f"{record.failure.type}: {record.failure.message}"
+    return section("failure", text.rstrip().split("\n"))
+
+
+def _pairs(facts: Mapping[str, Any]) -> list[str]:
+    widest = max(map(len, facts), default=0)
+    return [f"{one_line(name):{widest}}  {_cell(value)}".rstrip() for name, value in facts.items()]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, float):
+        return repr(value)
+    return one_line(format_value(value))

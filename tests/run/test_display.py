@@ -1,0 +1,134 @@
+"""Progress for people: lines, and a bar on a real pseudo terminal."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from brevetti_hydra.run.display import epochs_of, open_display
+from brevetti_hydra.run.events import ProgressReported, Warned
+
+
+class SteppedClock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> float:
+        return self.seconds
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def test_lines_are_rate_limited() -> None:
+    """At most one line a second is printed, and the last one always."""
+    stream, clock = io.StringIO(), SteppedClock()
+    display = open_display({"epochs": 5}, stream=stream, clock=clock)
+    assert display is not None
+
+    for epoch, seconds in enumerate((0.0, 0.5, 1.0, 1.2, 1.4), 1):
+        clock.seconds = seconds
+        display(ProgressReported(epoch, {"loss": 1 / epoch}))
+    display(Warned("odd \x1b[31m"))
+    display.close()
+    display.close()
+
+    assert (
+        "epoch 1/5  loss=1\nepoch 3/5  loss=0.3333\nwarning: odd \\x1b[31m\nepoch 5/5  loss=0.2\n"
+        == stream.getvalue()
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"epochs": 3}, 3),
+        ({"lr": 0.1, "trainer": {"max_epochs": 7}}, 7),
+        ({"epochs": "3", "model": {}}, None),
+        ({"epochs": True}, None),
+        ({}, None),
+    ],
+)
+def test_length_of_the_bar(settings: dict[str, Any], expected: int | None) -> None:
+    """The number of epochs is read from the settings where it has a usual name."""
+    assert expected == epochs_of(settings)
+
+
+def test_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """BREVETTI_HYDRA_QUIET=1 shows nothing."""
+    monkeypatch.setenv("BREVETTI_HYDRA_QUIET", "1")
+
+    assert None is open_display({})
+
+
+def test_a_closed_stream_stops_nothing() -> None:
+    """Progress that nobody can see raises nothing."""
+    stream = io.StringIO()
+    display = open_display({}, stream=stream)
+    assert display is not None
+    stream.close()
+
+    display(ProgressReported(1, {}))
+    display(ProgressReported(2, {}))
+    display.close()
+
+
+SCRIPT = """
+import sys
+from brevetti_hydra.run.display import open_display
+from brevetti_hydra.run.events import ProgressReported
+display = open_display({"epochs": 2})
+assert "rich" not in sys.modules
+display(ProgressReported(1, {"loss": 0.5}))
+assert "rich" in sys.modules
+assert display.write_above(b"hel"), "the bar takes output"
+assert display.write_above(b"lo\\n10%\\r20%")
+display(ProgressReported(2, {"loss": 0.25}))
+display.close()
+"""
+
+
+def run_in_terminal(script: str) -> bytes:
+    """Run Python with stderr on a pseudo terminal and give what it shows."""
+    controller, terminal = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    process = subprocess.Popen([sys.executable, "-c", script], stderr=terminal, env=environment)
+    os.close(terminal)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(controller, 1 << 16)
+        except OSError:  # a pseudo terminal ends in EIO
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(controller)
+    assert 0 == process.wait(), shown.decode()
+    return shown
+
+
+def test_bar_on_a_terminal() -> None:
+    """A terminal gets a bar that the job's output passes above; rich is imported only then."""
+    shown = run_in_terminal(SCRIPT).decode()
+
+    assert "epoch 2/2" in shown
+    assert "loss=0.25" in shown
+    assert "hello\r\n" in shown
+    assert "20%\r\n" in shown
+    assert "10%" not in shown
+
+
+def test_a_killed_process_leaves_the_cursor() -> None:
+    """The cursor is visible while the bar stands, so that kill -9 leaves a usable terminal."""
+    shown = run_in_terminal(SCRIPT.replace("display.close()", "import os; os._exit(0)"))
+
+    assert shown.rfind(b"\x1b[?25l") < shown.rfind(b"\x1b[?25h")
