@@ -6,6 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from brevetti_hydra.errors import ReservedNameError
+
 __all__ = [
     "CONTAINER_ARGUMENTS",
     "RESERVED_NODES",
@@ -15,6 +17,7 @@ __all__ = [
     "PlatformNode",
     "RunNode",
     "Secret",
+    "check_names",
 ]
 
 # Text that is shown as `**********` everywhere; `.get_secret_value()` gives it.
@@ -135,3 +138,20 @@ class RunNode(_Node):
     )
     capture: bool = Field(True, description="copy stdout and stderr into run.log")
     debug: bool = Field(False, description="post-mortem debugger on failure, no grace timer")
+
+
+def check_names(settings: type[JobSettings]) -> None:
+    """Refuse fields that the tree's reserved nodes or the container arguments would shadow.
+
+    Raises:
+        ReservedNameError: There are such fields.
+    """
+    taken = RESERVED_NODES | CONTAINER_ARGUMENTS
+    clashes = sorted(taken & set(getattr(settings, "model_fields", {})))
+    if clashes:
+        names = ", ".join(f"'{name}'" for name in clashes)
+        raise ReservedNameError(
+            f"{settings.__name__} has settings whose names are taken: {names}",
+            notes=[f"taken are {', '.join(sorted(taken))}"],
+            hint="rename them, or put them into a nested model",
+        )

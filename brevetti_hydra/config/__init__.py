@@ -1,0 +1,27 @@
+"""From the command line to validated settings."""
+
+from brevetti_hydra.config.compose import Composition, compose, settings_class
+from brevetti_hydra.config.overrides import Argument, Flags, Request, read_argv, read_overrides
+from brevetti_hydra.config.project import Project, find_project
+from brevetti_hydra.config.search import Group, Option, list_groups, open_repository
+from brevetti_hydra.config.validate import Validated, secret_texts, validate
+
+__all__ = [
+    "Argument",
+    "Composition",
+    "Flags",
+    "Group",
+    "Option",
+    "Project",
+    "Request",
+    "Validated",
+    "compose",
+    "find_project",
+    "list_groups",
+    "open_repository",
+    "read_argv",
+    "read_overrides",
+    "secret_texts",
+    "settings_class",
+    "validate",
+]

@@ -1,0 +1,193 @@
+"""The only door to Hydra and OmegaConf; every private name of theirs stands here.
+
+What the harness takes from Hydra: the override grammar, the defaults list (which files take part,
+in which order, in which package) and the notion of config sources. What it takes from OmegaConf:
+interpolations. Neither merges the trees: `origins.merge` does, and remembers who wrote what.
+tests/config/test_hydra_contract.py holds each name to what is expected of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hydra import version
+from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.defaults_list import create_defaults_list
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, QuotedString
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from hydra.plugins.config_source import ConfigResult, ConfigSource
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "COMPOSITION_FAULTS",
+    "ConfigCompositionException",
+    "ConfigResult",
+    "ConfigSource",
+    "Evaluator",
+    "MissingConfigException",
+    "ObjectType",
+    "Override",
+    "OverrideParseException",
+    "PlannedFile",
+    "Repository",
+    "defaults_result",
+    "is_quoted",
+    "parse_override",
+    "plan_files",
+    "references",
+    "to_yaml",
+]
+
+# Whatever Hydra and OmegaConf raise about a wrong defaults list; ValueError and TypeError are
+# theirs, too: they raise them about items of a wrong type.
+COMPOSITION_FAULTS = (HydraException, OmegaConfBaseException, ValueError, TypeError, KeyError)
+
+
+class PlannedFile(NamedTuple):
+    """One entry of the final defaults list.
+
+    Attributes:
+        config_path: `job/classifier`.
+        package: Where its keys go, `""` for the root.
+        parent: The config that pulled it in.
+    """
+
+    config_path: str
+    package: str
+    parent: str | None
+
+
+class Repository(ConfigRepository):  # type: ignore[misc]
+    """Hydra's repository over given sources, with each config loaded once.
+
+    Hydra's own finds its sources by a scan of all plugins, which costs more than a whole
+    composition does, and lets any installed plugin in.
+    """
+
+    def __init__(self, sources: Sequence[ConfigSource]) -> None:
+        self.sources = list(sources)
+        self._loaded: dict[str, ConfigResult | None] = {}
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        """Load a config from the first source that has it."""
+        if config_path not in self._loaded:
+            self._loaded[config_path] = super().load_config(config_path)
+        return self._loaded[config_path]
+
+    def source_of(self, config_path: str) -> ConfigSource | None:
+        """Find the source that serves a config."""
+        return self._find_object_source(config_path, ObjectType.CONFIG)
+
+
+def defaults_result(provider: str, path: str, defaults: Any, package: str | None) -> ConfigResult:
+    """Give Hydra what it needs of a config: its defaults list and its package header."""
+    config = OmegaConf.create({} if defaults is None else {"defaults": defaults})
+    return ConfigResult(provider=provider, path=path, config=config, header={"package": package})
+
+
+def parse_override(text: str) -> Override:
+    """Read one argument by Hydra's grammar.
+
+    Raises:
+        OverrideParseException: It does not follow the grammar.
+    """
+    global _parser  # noqa: PLW0603 - built once, it costs 0.5 ms
+    if _parser is None:
+        _parser = OverridesParser.create()
+    return _parser.parse_overrides([text])[0]
+
+
+_parser: OverridesParser | None = None
+
+
+def is_quoted(override: Override) -> bool:
+    """Whether the value stood in quotes."""
+    return isinstance(override._value, QuotedString)  # noqa: SLF001 - the door
+
+
+def plan_files(
+    repository: Repository, primary: str, overrides: Sequence[Override]
+) -> tuple[list[PlannedFile], dict[str, str | None]]:
+    """Compute which files take part, lowest first, and the chosen option of each group.
+
+    Raises:
+        COMPOSITION_FAULTS: The defaults list or a group override is wrong.
+    """
+    _choose_behaviour()
+    planned = create_defaults_list(
+        repo=repository,
+        config_name=primary,
+        overrides_list=list(overrides),
+        prepend_hydra=False,
+        skip_missing=False,
+    )
+    files = [
+        PlannedFile(default.config_path, default.package or "", default.parent)
+        for default in planned.defaults
+    ]
+    return files, dict(planned.overrides.known_choices)
+
+
+def _choose_behaviour() -> None:
+    """Ask Hydra 1.3 for its own behaviour, where it would fall back to that of 1.1."""
+    base = getattr(version, "VersionBase", None)
+    if base is None:
+        return
+    # Another value than a Version means that nobody has chosen yet.
+    if type(base.instance().getbase()).__name__ != "Version":
+        version.setbase("1.3")
+
+
+def references(text: str) -> list[str]:
+    """Give the keys and resolvers that a text's interpolations name: `['lr', 'oc.env:HOME']`.
+
+    Raises:
+        OmegaConfBaseException: The text is no valid interpolation.
+    """
+    from omegaconf.grammar_parser import parse
+
+    found: list[str] = []
+    pending = [parse(text)]
+    while pending:
+        context = pending.pop()
+        name = type(context).__name__
+        if name in {"InterpolationNodeContext", "InterpolationResolverContext"}:
+            found.append(context.getText()[2:-1])
+        pending += list(getattr(context, "children", None) or ())
+    return found
+
+
+class Evaluator:
+    """Resolves interpolations in a plain tree; built only where a tree has any."""
+
+    def __init__(self, tree: dict[str, Any]) -> None:
+        self._config = OmegaConf.create(tree, flags={"allow_objects": True})
+
+    def value(self, path: tuple[str, ...]) -> Any:
+        """Resolve the value under some keys to plain values.
+
+        Raises:
+            OmegaConfBaseException: Something in it does not resolve.
+        """
+        node: Any = self._config
+        for key in path:
+            node = node[key]
+        if OmegaConf.is_config(node):
+            return OmegaConf.to_container(node, resolve=True)
+        return node
+
+
+def to_yaml(tree: Any) -> str:
+    """Write a plain tree as Hydra prints configs."""
+    return OmegaConf.to_yaml(OmegaConf.create(tree))

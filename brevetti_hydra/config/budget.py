@@ -1,0 +1,126 @@
+"""How large, deep and wide untrusted YAML and overrides may be.
+
+An alias bomb of 430 bytes keeps OmegaConf busy for minutes, and 20 kB of override the grammar for
+seconds; so sizes are counted on the stream of YAML events and on the bare text, before any tree is
+built. Deep nesting is refused there as well: it ends the recursion of the parsers behind.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+from brevetti_hydra.errors import OverBudgetError, Place, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Budget", "check_override", "check_yaml"]
+
+
+class Budget(NamedTuple):
+    """The limits; `[tool.brevetti_hydra.budget]` of pyproject.toml sets others.
+
+    Attributes:
+        yaml_bytes: Size of one YAML file.
+        depth: Nesting of mappings and lists, in YAML and in overrides.
+        nodes: Scalars, lists and mappings of one file, each alias counted in full.
+        override_bytes: Size of one override.
+    """
+
+    yaml_bytes: int = 1 << 20
+    depth: int = 64
+    nodes: int = 100_000
+    override_bytes: int = 8_000
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any], label: str) -> Budget:
+        """Read the table of pyproject.toml.
+
+        Raises:
+            UsageError: A key is unknown or a value is no positive integer.
+        """
+        for key, value in table.items():
+            if key not in cls._fields or not isinstance(value, int) or value < 1:
+                raise UsageError(
+                    f"'{key} = {value}' is no limit of the configuration budget",
+                    where=Place(label),
+                    notes=[f"limits are positive integers: {', '.join(cls._fields)}"],
+                )
+        return cls(**table)
+
+
+def check_yaml(text: str, label: str, budget: Budget) -> None:
+    """Refuse a YAML text that is over the budget.
+
+    Raises:
+        OverBudgetError: It is too large, too deep or, with its aliases expanded, too wide.
+        yaml.YAMLError: It is no YAML.
+    """
+    size_bytes = len(text.encode())
+    if size_bytes > budget.yaml_bytes:
+        raise _over(label, f"{size_bytes:,} bytes", f"{budget.yaml_bytes:,} bytes", "yaml_bytes")
+    # The open collections, innermost last: [anchor, nodes so far, levels below it so far].
+    stack: list[list[Any]] = [[None, 0, 0]]
+    anchored: dict[str, tuple[int, int]] = {}
+    for event in yaml.parse(text, Loader=_EventLoader):
+        place = f"{label}:{event.start_mark.line + 1}"
+        if isinstance(event, yaml.CollectionStartEvent):
+            stack.append([event.anchor, 1, 1])
+            if len(stack) - 1 > budget.depth:
+                raise _over(place, f"deeper than {budget.depth} levels", f"{budget.depth}", "depth")
+            continue
+        if isinstance(event, yaml.CollectionEndEvent):
+            anchor, count, height = stack.pop()
+        elif isinstance(event, yaml.AliasEvent):
+            if event.anchor not in anchored:
+                raise _over(place, f"'*{event.anchor}' stands inside of itself", "finite", "nodes")
+            anchor, (count, height) = None, anchored[event.anchor]
+        elif isinstance(event, yaml.ScalarEvent):
+            anchor, count, height = event.anchor, 1, 0
+        else:
+            continue
+        if anchor is not None:
+            anchored[anchor] = (count, height)
+        stack[-1][1] += count
+        stack[-1][2] = max(stack[-1][2], height + 1)
+        if len(stack) - 1 + height > budget.depth:
+            raise _over(place, f"deeper than {budget.depth} levels", f"{budget.depth}", "depth")
+        if stack[-1][1] > budget.nodes:
+            found = f"more than {budget.nodes:,} nodes once its aliases are expanded"
+            raise _over(label, found, f"{budget.nodes:,} nodes", "nodes")
+
+
+def check_override(text: str, label: str, budget: Budget) -> None:
+    """Refuse an override that is over the budget.
+
+    Raises:
+        OverBudgetError: It is too long or nested too deep.
+    """
+    size_bytes = len(text.encode(errors="surrogateescape"))
+    if size_bytes > budget.override_bytes:
+        found = f"{size_bytes:,} bytes"
+        raise _over(label, found, f"{budget.override_bytes:,} bytes", "override_bytes")
+    depth = 0
+    for character in text:
+        if character in "[{(":
+            depth += 1
+            if depth > budget.depth:
+                found = f"deeper than {budget.depth} levels"
+                raise _over(label, found, f"{budget.depth} levels", "depth")
+        elif character in "]})":
+            depth -= 1
+
+
+def _over(label: str, found: str, allowed: str, key: str) -> OverBudgetError:
+    return OverBudgetError(
+        f"the configuration is over its budget: {found}",
+        where=Place(label),
+        notes=[f"at most {allowed}"],
+        hint=f"make it smaller, or set '{key}' in [tool.brevetti_hydra.budget] of pyproject.toml",
+    )
+
+
+# libyaml where PyYAML was built with it: ten times faster on the same events.
+_EventLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -1,0 +1,299 @@
+"""From a command line to the composed tree, with the origin of every key."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any
+
+from brevetti_hydra.config import _hydra
+from brevetti_hydra.config.defaults import fill_defaults
+from brevetti_hydra.config.fields import Shape, model_shape
+from brevetti_hydra.config.hydra_node import HydraNode, read_hydra_node
+from brevetti_hydra.config.interpolate import Resolution, resolve
+from brevetti_hydra.config.layers import CommandLine, info_layer, stack
+from brevetti_hydra.config.origins import Node, Origin, dotted, walk
+from brevetti_hydra.config.project import Project, find_project
+from brevetti_hydra.config.search import open_repository, plan
+from brevetti_hydra.config.targets import load_target
+from brevetti_hydra.errors import BrevettiHydraError, NoJobChosenError, UnknownSettingError
+from brevetti_hydra.settings import RESERVED_NODES, JobNode, JobSettings, PlatformNode, RunNode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from brevetti_hydra.config.documents import Document
+    from brevetti_hydra.config.overrides import Argument, Request
+
+__all__ = ["Composition", "class_shapes", "compose", "settings_class"]
+
+_RESERVED_MODELS: dict[str, type] = {"job": JobNode, "platform": PlatformNode, "run": RunNode}
+
+
+class Composition:
+    """A composed tree that is not validated yet.
+
+    Attributes:
+        project: The user's project.
+        folder: Where the command was started.
+        job_class: The Job class.
+        target: Its name, `pkg.mod:Class`.
+        job_name: `job.name`, else the chosen option's name, else the class's.
+        written: What YAML, info.json and arguments say, unresolved.
+        filled: The same with the classes' defaults beneath.
+        shapes: What each root key may be; the settings' fields and the reserved nodes.
+        resolution: What the interpolations resolve to.
+        choices: Group -> chosen option.
+        documents: The YAML files that took part, lowest first.
+        arguments: The overrides.
+        hydra: What was taken from the `hydra` node.
+        info: The content of info.json, or None.
+        ignored_settings: Settings of info.json that no field knows.
+        unknown_sent: The same as errors, which `platform.unknown_settings` may ask for.
+        notices: Lines for the user: translated keys of the `hydra` node.
+        problems: Mistakes found while composing; `validate` reports them with its own.
+    """
+
+    def __init__(self, project: Project, folder: FilePath) -> None:
+        self.project = project
+        self.folder = folder
+        self.job_class: type[Any] = object
+        self.target = ""
+        self.written = Node(Origin("default", "the tree"), children={})
+        self.filled = self.written
+        self.shapes: dict[str, Shape] = {}
+        self.resolution = Resolution()
+        self.choices: dict[str, str | None] = {}
+        self.documents: list[Document] = []
+        self.arguments: tuple[Argument, ...] = ()
+        self.hydra = HydraNode(verbose=False, notices=(), problems=())
+        self.info: Mapping[str, Any] | None = None
+        self.ignored_settings: dict[str, Any] = {}
+        self.unknown_sent: list[UnknownSettingError] = []
+        self.notices: list[str] = []
+        self.problems: list[BrevettiHydraError] = []
+
+    @property
+    def job_name(self) -> str:
+        """What the job is called."""
+        named = self.written.at(("job", "name"))
+        if named is not None and isinstance(named.value, str):
+            return self.resolution.values.get(("job", "name"), named.value)
+        choice = self.choices.get("job")
+        if choice and not re.search(r"[.:]", choice):
+            return choice.rpartition("/")[2]
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.job_class.__name__).lower()
+
+    @property
+    def tree(self) -> dict[str, Any]:
+        """The composed tree as plain values: defaults included, interpolations unresolved."""
+        plain: dict[str, Any] = self.filled.plain()
+        return plain
+
+    def shape(self) -> Shape:
+        """Give the shape of the settings."""
+        return self.shapes[""]
+
+    def origins(self) -> dict[str, list[str]]:
+        """Give who wrote each key, the winner first."""
+        return {
+            dotted(path): [origin.label for origin in node.writers()]
+            for path, node in walk(self.filled)
+            if path
+        }
+
+
+def compose(
+    request: Request,
+    *,
+    folder: FilePath,
+    base: type,
+    job_class: type | None = None,
+    target: str | None = None,
+    info: Mapping[str, Any] | None = None,
+) -> Composition:
+    """Compose the tree of a command line. Nothing is written, and nothing is validated.
+
+    Args:
+        request: The command line, read.
+        folder: Where it was started; relative paths mean this folder.
+        base: The class that a job must derive from.
+        job_class: The job, where code has it already; else `job=` or `job._target_` names it.
+        target: The name of `job_class`.
+        info: The content of the job's info.json; its settings are a layer.
+
+    Raises:
+        ConfigError: A file or the defaults list cannot be read, or an option does not exist.
+        JobClassError: No job is named, or its class cannot be loaded.
+    """
+    project = find_project(folder)
+    composition = Composition(project, folder)
+    composition.info = info
+    composition.arguments = request.arguments
+    files = open_repository(request, project, folder)
+    chosen = plan(files, request.arguments)
+    composition.choices = chosen.choices
+    composition.documents = [file.document for file in chosen.files]
+    layers = [file.placed_tree() for file in chosen.files]
+    _load_class(composition, layers, chosen.values, base, job_class, target)
+    _stack_layers(composition, layers, chosen.values)
+    fill_defaults(composition.filled, composition.shape())
+    _fill_reserved(composition)
+    composition.resolution = resolve(composition.filled, _hydra_values(composition))
+    composition.problems += composition.resolution.problems
+    return composition
+
+
+def class_shapes(job_class: type) -> dict[str, Shape]:
+    """Describe the reserved nodes by name, and the settings under the empty name."""
+    shapes = {name: model_shape(model) for name, model in _RESERVED_MODELS.items()}
+    shapes[""] = model_shape(settings_class(job_class))
+    return shapes
+
+
+def settings_class(job_class: type) -> type[JobSettings]:
+    """Find the class that a Job's annotation `settings: MySettings` names."""
+    import sys
+    import typing
+
+    for owner in job_class.__mro__:
+        annotation = owner.__dict__.get("__annotations__", {}).get("settings")
+        if annotation is None:
+            continue
+        if isinstance(annotation, str):
+            names = vars(sys.modules.get(owner.__module__, typing))
+            hints = typing.get_type_hints(owner, dict(names), {owner.__name__: owner})
+            annotation = hints["settings"]
+        return annotation  # type: ignore[no-any-return]
+    return JobSettings
+
+
+def _load_class(
+    composition: Composition,
+    layers: list[Node],
+    values: list[Argument],
+    base: type,
+    job_class: type | None,
+    target: str | None,
+) -> None:
+    if job_class is None:
+        named = _named_target(layers, values, composition.arguments)
+        if named is None:
+            raise _no_job(composition)
+        target, origin = named
+        job_class = load_target(target, composition.project, base, origin.place())
+    composition.job_class = job_class
+    module = f"{job_class.__module__}:{job_class.__qualname__}"
+    composition.target = target.strip() if target and ":" in target else module
+    composition.shapes = class_shapes(job_class)
+
+
+def _argument_origin(node: Node, choices: Sequence[Argument]) -> Origin | None:
+    """Find the argument behind `job=pkg.mod:Class`, which no file says."""
+    if node.origin.kind != "argument":
+        return None
+    return next((a.origin for a in reversed(choices) if a.value == node.value), None)
+
+
+def _named_target(
+    layers: list[Node], values: list[Argument], choices: Sequence[Argument]
+) -> tuple[str, Origin] | None:
+    for argument in reversed(values):
+        if argument.key in {"job._target_", "job.target"} and argument.value:
+            return argument.value.strip().strip("'\""), argument.origin
+    for layer in reversed(layers):
+        node = layer.at(("job", "_target_")) or layer.at(("job", "target"))
+        if node is not None and isinstance(node.value, str) and node.value != "???":
+            return node.value, _argument_origin(node, choices) or node.origin
+    return None
+
+
+def _stack_layers(
+    composition: Composition, layers: list[Node], values: list[Argument]
+) -> None:
+    root = _RootShape(composition.shapes)
+    tree = composition.written
+    sent = _info_tree(composition)
+    settings_layer = _early_value(layers, values, "platform.settings_layer")
+    if sent is not None and settings_layer == "below_yaml":
+        stack(tree, sent, root)
+    for layer in layers:
+        stack(tree, layer, root)
+    if sent is not None and settings_layer != "below_yaml":
+        stack(tree, sent, root)
+    line = CommandLine(values, root, tree)
+    line.apply(tree)
+    composition.problems += line.problems
+    composition.hydra = read_hydra_node(tree)
+    composition.problems += composition.hydra.problems
+    composition.notices += composition.hydra.notices
+    composition.filled = tree.copy()
+
+
+def _info_tree(composition: Composition) -> Node | None:
+    if composition.info is None:
+        return None
+    settings = composition.info.get("settings") or {}
+    sent, ignored, unknown = info_layer(settings, composition.shape())
+    composition.ignored_settings = ignored
+    composition.unknown_sent = unknown
+    return sent
+
+
+def _early_value(layers: list[Node], values: list[Argument], key: str) -> Any:
+    """Find a value that steers the stacking itself."""
+    for argument in reversed(values):
+        if argument.key == key:
+            return argument.value
+    for layer in reversed(layers):
+        node = layer.at(tuple(key.split(".")))
+        if node is not None:
+            return node.value
+    return None
+
+
+class _RootShape(Shape):
+    """The root of the tree: the settings' fields beside the reserved nodes."""
+
+    __slots__ = ("_reserved",)
+
+    def __init__(self, shapes: Mapping[str, Shape]) -> None:
+        super().__init__(shapes[""].annotation)
+        self._reserved = shapes
+
+    def at(self, key: str, tag: object = None) -> Shape | None:
+        if key in RESERVED_NODES:
+            return self._reserved.get(key)
+        return super().at(key, tag)
+
+
+def _fill_reserved(composition: Composition) -> None:
+    children = composition.filled.children
+    for name in _RESERVED_MODELS:
+        origin = Origin("default", name)
+        node = (children or {}).setdefault(name, Node(origin, children={}))
+        if node.children is not None:
+            fill_defaults(node, composition.shapes[name])
+
+
+def _hydra_values(composition: Composition) -> dict[str, str]:
+    """Give what `${hydra:...}` serves."""
+    lines = sorted(argument.text for argument in composition.arguments)
+    served = {
+        "job.name": composition.job_name,
+        "job.num": "0",
+        "job.override_dirname": ",".join(lines),
+        "runtime.cwd": os.fspath(composition.folder),
+    }
+    for group, option in composition.choices.items():
+        served[f"runtime.choices.{group}"] = str(option)
+    return served
+
+
+def _no_job(composition: Composition) -> NoJobChosenError:
+    del composition
+    return NoJobChosenError(
+        "no job is chosen",
+        hint="name one: job=classifier, or job=my_package.module:MyJob (--help lists them)",
+    )

@@ -1,0 +1,232 @@
+"""YAML files as trees of nodes with the line and column of every key."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+from brevetti_hydra.config.budget import Budget, check_yaml
+from brevetti_hydra.config.origins import Node, Origin
+from brevetti_hydra.errors import ConfigNotFoundError, ConfigSyntaxError, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path as FilePath
+
+__all__ = ["Document", "parse_document", "read_document", "read_header"]
+
+_HEADER = re.compile(r"#\s*@(\w+)\s+(\S+)\s*$")
+_MERGE_TAG = "tag:yaml.org,2002:merge"
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Document(NamedTuple):
+    """One YAML file.
+
+    Attributes:
+        label: How places name it: the path from the working directory, or `package:...`.
+        text: The whole text.
+        package: What its `# @package` header says, or None.
+        tree: Its content without `defaults`.
+        defaults: Its defaults list as plain values, or None.
+        defaults_origins: Where each entry of the defaults list stands.
+    """
+
+    label: str
+    text: str
+    package: str | None
+    tree: Node
+    defaults: Any
+    defaults_origins: tuple[Origin, ...]
+
+
+class _Loader(_SafeLoader):  # type: ignore[misc]
+    """YAML as OmegaConf reads it: `1e-3` is a number, dates are text."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in _SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    # The YAML 1.2 notation, which PyYAML's YAML 1.1 lacks: an exponent needs no dot and no sign.
+    re.compile(r"[-+]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)[eE][-+]?\d+\Z"),
+    list("-+0123456789."),
+)
+
+
+def read_document(path: FilePath, label: str, budget: Budget) -> Document:
+    """Read a YAML file.
+
+    Raises:
+        ConfigNotFoundError: It cannot be opened.
+        ConfigSyntaxError: It is no YAML, no text, no mapping, or has a key twice.
+        OverBudgetError: It is larger, deeper or wider than the budget.
+    """
+    try:
+        with path.open("rb") as stream:
+            # One byte more than allowed is enough to see that it is too large.
+            content = stream.read(budget.yaml_bytes + 1)
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        message = f"cannot read '{label}'"
+        raise ConfigNotFoundError(message, notes=[error.strerror or str(error)]) from error
+    except UnicodeDecodeError as error:
+        message = f"'{label}' is no UTF-8 text"
+        raise ConfigSyntaxError(message, where=Place(label), notes=[str(error)]) from error
+    return parse_document(text, label, budget)
+
+
+def parse_document(text: str, label: str, budget: Budget) -> Document:
+    """Read YAML text; raises as `read_document`."""
+    lines = text.splitlines()
+
+    def excerpt(line: int) -> str:
+        return lines[line - 1] if line <= len(lines) else ""
+
+    def origin(mark: yaml.Mark) -> Origin:
+        line, column = mark.line + 1, mark.column + 1
+        return Origin("yaml", f"{label}:{line}:{column}", line, excerpt)
+
+    try:
+        check_yaml(text, label, budget)
+        root = _compose(text)
+        tree = _Builder(origin).build(root) if root is not None else None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = origin(mark).place() if mark is not None else Place(label)
+        problem = error.problem or "it cannot be read"
+        raise ConfigSyntaxError(f"'{label}' is no valid YAML", where=where, notes=[problem]) from None
+    except yaml.YAMLError as error:
+        message = f"'{label}' is no valid YAML"
+        raise ConfigSyntaxError(message, where=Place(label), notes=[str(error)]) from None
+    if tree is None or (tree.children is None and tree.value is None):
+        tree = Node(Origin("yaml", label), children={})
+    if tree.children is None:
+        raise ConfigSyntaxError(
+            f"'{label}' must hold a mapping of keys to values", where=tree.origin.place()
+        )
+    defaults = tree.children.pop("defaults", None)
+    return Document(
+        label=label,
+        text=text,
+        package=read_header(text),
+        tree=tree,
+        defaults=None if defaults is None else defaults.plain(),
+        defaults_origins=() if defaults is None else _entries(root, origin),
+    )
+
+
+def read_header(text: str) -> str | None:
+    """Read `# @package NAME` from the comment lines at the very top of a file."""
+    for line in text.splitlines():
+        stripped = line.strip()
+        if not stripped:
+            continue
+        found = _HEADER.fullmatch(stripped)
+        if found is None:
+            return None
+        if found.group(1) == "package":
+            return found.group(2)
+    return None
+
+
+def _compose(text: str) -> yaml.Node | None:
+    loader = _Loader(text)
+    try:
+        return loader.get_single_node()  # type: ignore[no-any-return]
+    finally:
+        loader.dispose()
+
+
+def _entries(root: yaml.Node | None, origin: Callable[[yaml.Mark], Origin]) -> tuple[Origin, ...]:
+    if not isinstance(root, yaml.MappingNode):
+        return ()
+    for key, value in root.value:
+        if key.value == "defaults" and isinstance(value, yaml.SequenceNode):
+            return tuple(origin(item.start_mark) for item in value.value)
+    return ()
+
+
+class _Builder:
+    """Turns YAML's nodes into ours."""
+
+    def __init__(self, origin: Callable[[yaml.Mark], Origin]) -> None:
+        self._origin = origin
+        # Scalars only: the loader serves as the table of what `3`, `yes` and `.inf` mean.
+        self._scalars = _Loader("")
+
+    def build(self, node: yaml.Node, mark: yaml.Mark | None = None) -> Node:
+        """Build a node; its origin is its key's place, else its own."""
+        origin = self._origin(mark or node.start_mark)
+        if isinstance(node, yaml.MappingNode):
+            return Node(origin, children=self._children(node))
+        if isinstance(node, yaml.SequenceNode):
+            return Node(
+                origin,
+                value=self._plain(node),
+                inside=lambda path: self._locate(node, path),
+            )
+        return Node(origin, value=self._plain(node))
+
+    def _children(self, node: yaml.MappingNode) -> dict[str, Node]:
+        children: dict[str, Node] = {}
+        own: set[str] = set()
+        for key_node, value_node in node.value:
+            if key_node.tag == _MERGE_TAG:
+                for merged in self._merged(value_node):
+                    for key, child in self._children(merged).items():
+                        children.setdefault(key, child)
+                continue
+            key = self._key(key_node)
+            if key in own:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key '{key}' stands here a second time", key_node.start_mark
+                )
+            own.add(key)
+            children.pop(key, None)
+            children[key] = self.build(value_node, key_node.start_mark)
+        return children
+
+    def _merged(self, node: yaml.Node) -> list[yaml.MappingNode]:
+        nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        for candidate in nodes:
+            if not isinstance(candidate, yaml.MappingNode):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "'<<' takes mappings only", candidate.start_mark
+                )
+        return nodes
+
+    def _key(self, node: yaml.Node) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            raise yaml.constructor.ConstructorError(
+                None, None, "a key must be a plain text or number", node.start_mark
+            )
+        return str(node.value)
+
+    def _plain(self, node: yaml.Node) -> Any:
+        if isinstance(node, yaml.SequenceNode):
+            return [self._plain(item) for item in node.value]
+        if isinstance(node, yaml.MappingNode):
+            return {key: child.plain() for key, child in self._children(node).items()}
+        try:
+            return self._scalars.construct_object(node)
+        except ValueError as error:
+            raise yaml.constructor.ConstructorError(
+                None, None, str(error), node.start_mark
+            ) from error
+
+    def _locate(self, node: yaml.Node, path: tuple[str | int, ...]) -> Origin | None:
+        for key in path:
+            inner = None
+            if isinstance(node, yaml.SequenceNode) and isinstance(key, int):
+                inner = node.value[key] if key < len(node.value) else None
+            elif isinstance(node, yaml.MappingNode):
+                inner = next((value for name, value in node.value if name.value == key), None)
+            if inner is None:
+                break
+            node = inner
+        return self._origin(node.start_mark)

@@ -1,0 +1,344 @@
+"""What the settings models say about each key: its type, default, bounds, description.
+
+A `Shape` describes a place of the tree; it is read off the annotations of pydantic models, pydantic
+dataclasses and standard dataclasses, lazily, so that recursive models end and unused branches cost
+nothing. It guides and explains; pydantic alone judges.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import sys
+import types
+import typing
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, NamedTuple, Union
+
+from pydantic import AliasChoices, BaseModel, SecretBytes, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+__all__ = ["Field", "Shape", "default_of", "model_shape"]
+
+_UNIONS = (Union, types.UnionType)
+_TEXT_TYPES = (str, PurePath, SecretStr)
+_LISTS = (list, tuple, set, frozenset)
+
+
+class Field(NamedTuple):
+    """One field of a model.
+
+    Attributes:
+        name: Its key.
+        aliases: Other keys that mean it.
+        info: pydantic's own description of it.
+        shape: What may stand there.
+        owner: The class that declares it.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    info: FieldInfo
+    shape: Shape
+    owner: type
+
+    @property
+    def is_required(self) -> bool:
+        """Whether it has no default."""
+        return self.info.is_required()
+
+
+class Shape:
+    """What may stand at one place of the tree.
+
+    Attributes:
+        annotation: The type, without Annotated.
+        model: The class, where the place is a mapping with known keys.
+        variants: Of a union of models: discriminator value -> shape.
+        discriminator: The key that chooses among the variants.
+        value: Of a mapping with open keys: the shape of its values.
+        item: Of a list: the shape of its elements.
+        is_optional: Whether null may stand there.
+        bounds: `> 0`, `<= 1`, a text each.
+    """
+
+    __slots__ = (
+        "_fields",
+        "annotation",
+        "bounds",
+        "discriminator",
+        "is_optional",
+        "item",
+        "model",
+        "value",
+        "variants",
+    )
+
+    def __init__(self, annotation: Any, metadata: typing.Iterable[Any] = ()) -> None:
+        annotation, inner = _unwrap(annotation)
+        metadata = [*metadata, *inner]
+        self.bounds = tuple(_bounds(metadata))
+        self.is_optional = False
+        self.model: type | None = None
+        self.variants: dict[str, Shape] = {}
+        self.discriminator: str | None = None
+        self.value: Shape | None = None
+        self.item: Shape | None = None
+        self._fields: dict[str, Field] | None = None
+        if typing.get_origin(annotation) in _UNIONS:
+            annotation, metadata = self._read_union(annotation, metadata)
+        self.annotation = annotation
+        if not self.variants:
+            self._read(annotation)
+
+    def _read_union(self, annotation: Any, metadata: list[Any]) -> tuple[Any, list[Any]]:
+        members = [member for member in typing.get_args(annotation) if member is not type(None)]
+        self.is_optional = len(members) < len(typing.get_args(annotation))
+        if len(members) == 1:
+            annotation, inner = _unwrap(members[0])
+            self.bounds = (*self.bounds, *_bounds(inner))
+            if typing.get_origin(annotation) not in _UNIONS:
+                return annotation, inner
+            is_optional = self.is_optional
+            annotation, metadata = self._read_union(annotation, [*metadata, *inner])
+            self.is_optional |= is_optional
+            return annotation, metadata
+        shapes = [Shape(member) for member in members]
+        if all(shape.model is not None for shape in shapes):
+            self.discriminator = _discriminator(metadata, shapes)
+        if self.discriminator is not None:
+            for shape in shapes:
+                for tag in _literals(shape.fields[self.discriminator].shape.annotation):
+                    self.variants[str(tag)] = shape
+        return annotation, metadata
+
+    def _read(self, annotation: Any) -> None:
+        origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+        if _is_model(annotation):
+            self.model = annotation
+        elif annotation is dict or origin is dict or _is_mapping(origin):
+            self.value = Shape(arguments[1] if len(arguments) > 1 else Any)
+        elif annotation in _LISTS or origin in _LISTS or _is_sequence(origin):
+            self.item = Shape(arguments[0] if arguments else Any)
+
+    @property
+    def fields(self) -> dict[str, Field]:
+        """The known keys; empty where there are none."""
+        if self._fields is None:
+            self._fields = _read_fields(self.model) if self.model is not None else {}
+        return self._fields
+
+    @property
+    def is_text(self) -> bool:
+        """Whether any text may stand there as it is: str, Path, Secret, enums and literals of str."""
+        literals = _literals(self.annotation)
+        if literals:
+            return all(isinstance(literal, str) for literal in literals)
+        return isinstance(self.annotation, type) and issubclass(self.annotation, _TEXT_TYPES)
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether the value must never be shown."""
+        annotation = self.annotation
+        return isinstance(annotation, type) and issubclass(annotation, (SecretStr, SecretBytes))
+
+    @property
+    def is_container(self) -> bool:
+        """Whether a mapping or list stands there."""
+        return bool(self.model or self.variants or self.value is not None or self.item is not None)
+
+    def at(self, key: str, tag: object = None) -> Shape | None:
+        """Find the shape below a key.
+
+        Args:
+            key: The key.
+            tag: In a discriminated union: the discriminator's value.
+        """
+        if self.value is not None:
+            return self.value
+        shape = self.variants.get(str(tag)) if self.variants else self
+        field = shape.field(key) if shape is not None else None
+        if field is None and self.variants:
+            # An unknown tag, or another variant's key: any variant that has it can describe it.
+            field = next((f for s in self.variants.values() if (f := s.field(key))), None)
+        return field.shape if field is not None else None
+
+    def field(self, key: str) -> Field | None:
+        """Find a field by its name or one of its aliases."""
+        found = self.fields.get(key)
+        if found is None:
+            found = next((f for f in self.fields.values() if key in f.aliases), None)
+        return found
+
+    def names(self) -> list[str]:
+        """Give all keys that may stand here."""
+        if self.variants:
+            return list(dict.fromkeys(n for s in self.variants.values() for n in s.fields))
+        return list(self.fields)
+
+    def type_text(self) -> str:
+        """Write the type as a reader of the help expects it: `int`, `'adam' | 'sgd' | null`."""
+        text = _type_text(self.annotation)
+        return f"{text} | null" if self.is_optional else text
+
+
+def model_shape(model: type) -> Shape:
+    """Describe a whole settings class."""
+    return Shape(model)
+
+
+def default_of(field: Field) -> Any:
+    """Give a field's default as JSON-like values; secrets masked.
+
+    Raises:
+        ValueError: The field is required.
+    """
+    from pydantic_core import to_jsonable_python
+
+    if field.is_required:
+        message = f"'{field.name}' has no default"
+        raise ValueError(message)
+    if field.info.default_factory_takes_validated_data:
+        return None
+    value = field.info.get_default(call_default_factory=True)
+    return to_jsonable_python(value, by_alias=False, serialize_unknown=True, inf_nan_mode="constants")
+
+
+def _unwrap(annotation: Any) -> tuple[Any, list[Any]]:
+    metadata: list[Any] = []
+    while True:
+        if typing.get_origin(annotation) is Annotated:
+            annotation, *found = typing.get_args(annotation)
+            metadata += found
+        elif isinstance(annotation, getattr(typing, "TypeAliasType", ())):
+            annotation = annotation.__value__
+        else:
+            return annotation, metadata
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and (
+        issubclass(annotation, BaseModel) or dataclasses.is_dataclass(annotation)
+    )
+
+
+def _is_mapping(origin: Any) -> bool:
+    import collections.abc
+
+    return isinstance(origin, type) and issubclass(origin, collections.abc.Mapping)
+
+
+def _is_sequence(origin: Any) -> bool:
+    import collections.abc
+
+    return isinstance(origin, type) and issubclass(
+        origin, (collections.abc.Sequence, collections.abc.Set)
+    )
+
+
+def _read_fields(model: type) -> dict[str, Field]:
+    if issubclass(model, BaseModel):
+        infos = dict(model.model_fields)
+    elif hasattr(model, "__pydantic_fields__"):
+        infos = dict(model.__pydantic_fields__)
+    else:
+        infos = _dataclass_fields(model)
+    fields = {}
+    for name, info in infos.items():
+        if info.init is False:
+            continue
+        shape = Shape(info.annotation, [*info.metadata, info])
+        aliases = _aliases(name, info)
+        if aliases and aliases[0].startswith("_"):
+            # A key that Python cannot spell, `_target_`: the alias is what users write and see.
+            name, aliases = aliases[0], (name, *aliases[1:])
+        fields[name] = Field(name, aliases, info, shape, model)
+    return fields
+
+
+def _dataclass_fields(model: type) -> dict[str, FieldInfo]:
+    hints = typing.get_type_hints(model, vars(sys.modules.get(model.__module__)), include_extras=True)
+    infos = {}
+    for field in dataclasses.fields(model):
+        if not field.init:
+            continue
+        hint = hints[field.name]
+        if field.default is not dataclasses.MISSING:
+            infos[field.name] = FieldInfo.from_annotated_attribute(hint, field.default)
+        else:
+            infos[field.name] = FieldInfo.from_annotation(hint)
+            if field.default_factory is not dataclasses.MISSING:
+                infos[field.name].default_factory = field.default_factory
+        description = field.metadata.get("description")
+        if description and infos[field.name].description is None:
+            infos[field.name].description = str(description)
+    return infos
+
+
+def _aliases(name: str, info: FieldInfo) -> tuple[str, ...]:
+    found: list[str] = []
+    for alias in (info.alias, info.validation_alias):
+        if isinstance(alias, str):
+            found.append(alias)
+        elif isinstance(alias, AliasChoices):
+            found += [choice for choice in alias.choices if isinstance(choice, str)]
+    return tuple(dict.fromkeys(alias for alias in found if alias != name))
+
+
+def _discriminator(metadata: list[Any], shapes: list[Shape]) -> str | None:
+    for item in metadata:
+        name = getattr(item, "discriminator", None)
+        if isinstance(name, str) and all(name in shape.fields for shape in shapes):
+            return name
+    return None
+
+
+def _literals(annotation: Any) -> tuple[Any, ...]:
+    if typing.get_origin(annotation) is Literal:
+        return tuple(
+            literal.value if isinstance(literal, enum.Enum) else literal
+            for literal in typing.get_args(annotation)
+        )
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        return tuple(member.value for member in annotation)
+    return ()
+
+
+_SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+
+
+def _bounds(metadata: typing.Iterable[Any]) -> typing.Iterator[str]:
+    seen = set()
+    for item in metadata:
+        for name, sign in _SIGNS.items():
+            limit = getattr(item, name, None)
+            if limit is not None and (name, limit) not in seen:
+                seen.add((name, limit))
+                yield f"{sign} {limit}"
+        multiple = getattr(item, "multiple_of", None)
+        if multiple is not None:
+            yield f"multiple of {multiple}"
+        for name, word in (("min_length", "at least"), ("max_length", "at most")):
+            length = getattr(item, name, None)
+            if length is not None:
+                yield f"{word} {length} long"
+
+
+def _type_text(annotation: Any) -> str:
+    literals = _literals(annotation)
+    if literals:
+        return " | ".join(repr(literal) for literal in literals)
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in _UNIONS:
+        return " | ".join(Shape(member).type_text() for member in arguments).replace(
+            "NoneType", "null"
+        )
+    if origin is not None and arguments:
+        inner = ", ".join("..." if a is ... else Shape(a).type_text() for a in arguments)
+        return f"{getattr(origin, '__name__', origin)}[{inner}]"
+    if annotation is Any or annotation is PydanticUndefined:
+        return "any"
+    if isinstance(annotation, type) and issubclass(annotation, (SecretStr, SecretBytes)):
+        return "secret"
+    return getattr(annotation, "__name__", str(annotation))

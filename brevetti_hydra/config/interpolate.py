@@ -1,0 +1,157 @@
+"""Interpolations: `${key}`, `${oc.env:X}`, `${hydra:...}`.
+
+They are looked for in YAML and in `key=value` arguments only. What a class, a platform or a
+`--key value` argument says is data, and is taken to the letter.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from brevetti_hydra.config.origins import MISSING, Node, Path, dotted, walk
+from brevetti_hydra.errors import InterpolationError, MissingSettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from brevetti_hydra.errors import BrevettiHydraError
+
+__all__ = ["Resolution", "escaped", "resolve"]
+
+_HYDRA = re.compile(r"\$\{hydra:([^{}]+)\}")
+_ENVIRONMENT = ("oc.env:", "oc.env ")
+
+
+class Resolution:
+    """What the interpolations of a tree resolve to.
+
+    Attributes:
+        values: The resolved value of each key whose text held an interpolation.
+        from_environment: Those among them that depend on an environment variable, directly or
+            through other keys; records keep them unresolved.
+        problems: One error for each that does not resolve.
+    """
+
+    def __init__(self) -> None:
+        self.values: dict[Path, Any] = {}
+        self.from_environment: set[Path] = set()
+        self.problems: list[BrevettiHydraError] = []
+
+
+def resolve(tree: Node, hydra_values: Mapping[str, str]) -> Resolution:
+    """Resolve every interpolation of a tree.
+
+    Args:
+        tree: The whole tree, defaults filled in.
+        hydra_values: What `${hydra:...}` serves, by the part after the colon.
+    """
+    resolution = Resolution()
+    pending = [(path, node) for path, node in walk(tree) if _is_live(node) and _has(node.value)]
+    if not pending:
+        return resolution
+    # OmegaConf's import of its grammar is spared where there is nothing to resolve.
+    from brevetti_hydra.config._hydra import COMPOSITION_FAULTS, Evaluator
+
+    evaluator = Evaluator(_prepared(tree, hydra_values))
+    for path, node in pending:
+        try:
+            resolution.values[path] = evaluator.value(path)
+        except COMPOSITION_FAULTS as error:
+            resolution.problems.append(_problem(path, node, error, tree))
+    _find_environment(tree, [path for path, _ in pending], resolution)
+    return resolution
+
+
+def escaped(node: Node) -> Any:
+    r"""Give a value as OmegaConf would have to read it: `\${` in texts that are data."""
+    if _is_live(node) or not _has(node.value):
+        return node.value
+    return _mapped(node.value, None)
+
+
+def _is_live(node: Node) -> bool:
+    if node.origin.kind in {"default", "info"}:
+        return False
+    return not (node.origin.kind == "argument" and ": --" in node.origin.label)
+
+
+def _has(value: Any) -> bool:
+    if isinstance(value, str):
+        return "${" in value
+    if isinstance(value, list):
+        return any(_has(item) for item in value)
+    return isinstance(value, dict) and any(_has(item) for item in value.values())
+
+
+def _prepared(node: Node, hydra_values: Mapping[str, str]) -> Any:
+    """Give the plain tree for OmegaConf: data escaped, `${hydra:...}` filled in."""
+    if node.children is not None:
+        return {key: _prepared(child, hydra_values) for key, child in node.children.items()}
+    if not _has(node.value):
+        return node.value
+    return _mapped(node.value, hydra_values if _is_live(node) else None)
+
+
+def _mapped(value: Any, hydra_values: Mapping[str, str] | None) -> Any:
+    if isinstance(value, list):
+        return [_mapped(item, hydra_values) for item in value]
+    if isinstance(value, dict):
+        return {key: _mapped(item, hydra_values) for key, item in value.items()}
+    if not isinstance(value, str):
+        return value
+    if hydra_values is None:
+        return value.replace("${", r"\${")
+    return _HYDRA.sub(lambda found: hydra_values.get(found[1].strip(), found[0]), value)
+
+
+def _problem(path: Path, node: Node, error: Exception, tree: Node) -> BrevettiHydraError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    unknown = re.search(r"Interpolation key '([^']+)' not found", reason)
+    missing = re.search(r"mandatory (?:missing )?value:? ?'?([\w.]*)", reason)
+    if missing or MISSING in reason:
+        return MissingSettingError(
+            f"'{dotted(path)}' refers to a setting that has no value",
+            where=node.origin.place(),
+            notes=[f"it is {node.value!r}"],
+        )
+    hint = None
+    if unknown:
+        from brevetti_hydra._text import similar_name
+
+        keys = [dotted(key) for key, _ in walk(tree)]
+        nearest = similar_name(unknown.group(1), keys)
+        reason = f"there is no key '{unknown.group(1)}'"
+        hint = f"a similar name exists: '{nearest}'" if nearest else None
+    return InterpolationError(
+        f"'{dotted(path)}' does not resolve: {node.value!r}",
+        where=node.origin.place(),
+        notes=[reason],
+        hint=hint,
+    )
+
+
+def _find_environment(tree: Node, paths: list[Path], resolution: Resolution) -> None:
+    """Mark what depends on the environment, however many references lie between."""
+    texts = {path: str(node.value) for path in paths if (node := tree.at(path)) is not None}
+    tainted = {path for path, text in texts.items() if any(e in text for e in _ENVIRONMENT)}
+    changed = bool(tainted)
+    while changed:
+        changed = False
+        for path, text in texts.items():
+            if path not in tainted and any(_refers(text, path, to) for to in tainted):
+                tainted.add(path)
+                changed = True
+    resolution.from_environment = tainted
+
+
+def _refers(text: str, path: Path, target: Path) -> bool:
+    """Whether a text refers to a key, to a part of it, or to a mapping that holds it."""
+    for dots, name in re.findall(r"\$\{\s*(\.*)([^{}:]+?)\s*\}", text):
+        # One leading dot means the mapping in which the reference stands.
+        base = path[: len(path) - len(dots)] if dots else ()
+        keys = (*base, *re.split(r"[.\[\]]+", name.strip("].")))
+        shortest = min(len(keys), len(target))
+        if keys[:shortest] == target[:shortest]:
+            return True
+    return "${" in text and bool(re.search(r"\$\{[^{}]*\$\{", text))

@@ -1,0 +1,273 @@
+"""Layers of the tree: how arguments and a job's info.json become trees, and how trees are stacked.
+
+The layers, lowest first: YAML in Hydra's order, info.json's settings, the command line; the classes'
+defaults lie beneath all of them and are filled in afterwards (`defaults.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from brevetti_hydra._text import similar_name
+from brevetti_hydra.config import _hydra
+from brevetti_hydra.config.origins import Node, Origin, Path, dotted, merge
+from brevetti_hydra.config.overrides import Argument, split_key
+from brevetti_hydra.errors import (
+    BrevettiHydraError,
+    OverrideSyntaxError,
+    SweepNotAskedError,
+    UnknownSettingError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from brevetti_hydra.config.fields import Shape
+
+__all__ = ["CommandLine", "info_layer", "node_of", "shape_at", "stack"]
+
+
+def stack(root: Node, layer: Node, shape: Shape) -> None:
+    """Lay a layer over the tree, in place.
+
+    Aliases become the fields' names, and where the layer chooses another variant of a union, keys
+    that the new variant does not know are dropped from what lies beneath.
+    """
+    _rename_aliases(layer, shape)
+    _drop_stale(root, layer, shape)
+    merge(root, layer)
+
+
+def shape_at(shape: Shape, path: Path, tree: Node | None = None) -> Shape | None:
+    """Find the shape under some keys; the tree says which variants of unions are chosen."""
+    current: Shape | None = shape
+    for depth, key in enumerate(path):
+        if current is None:
+            return None
+        tag = None
+        if current.discriminator and tree is not None:
+            chosen = tree.at((*path[:depth], current.discriminator))
+            tag = chosen.value if chosen is not None else None
+        current = current.at(key, tag)
+    return current
+
+
+def node_of(value: Any, origin: Origin) -> Node:
+    """Make a tree of plain values that all have one origin."""
+    if isinstance(value, dict):
+        return Node(origin, children={str(key): node_of(v, origin) for key, v in value.items()})
+    return Node(origin, value=value)
+
+
+class CommandLine:
+    """The arguments of one command line, gathered into one layer.
+
+    Attributes:
+        layer: The values, a later argument over an earlier one.
+        deletions: What `~key` takes away from the layers beneath.
+        literals: Keys whose text is literal: no interpolation is looked for in it.
+        problems: What is wrong with single arguments.
+    """
+
+    def __init__(self, arguments: Sequence[Argument], shape: Shape, below: Node) -> None:
+        self.layer = Node(Origin("argument", "the command line"), children={})
+        self.deletions: list[tuple[Path, Argument]] = []
+        self.problems: list[BrevettiHydraError] = []
+        self._shape = shape
+        self._below = below
+        for argument in arguments:
+            try:
+                self._add(argument)
+            except (OverrideSyntaxError, SweepNotAskedError, UnknownSettingError) as error:
+                self.problems.append(error)
+
+    def _add(self, argument: Argument) -> None:
+        path = split_key(argument)
+        if path[0].startswith("hydra/"):
+            path = ("hydra", *path[0].split("/")[1:], *path[1:])
+        if argument.sign == "~":
+            self._delete(path, argument)
+            return
+        tree = node_of(self._value(argument, path), argument.origin)
+        for key in reversed(path):
+            tree = Node(argument.origin, children={key: tree})
+        merge(self.layer, tree)
+
+    def _delete(self, path: Path, argument: Argument) -> None:
+        _take_out(self.layer, path)
+        self.deletions.append((path, argument))
+
+    def _value(self, argument: Argument, path: Path) -> Any:
+        shape = shape_at(self._shape, path, self._below)
+        if argument.is_literal:
+            return _literal_value(argument, shape)
+        return _override_value(argument, shape)
+
+    def apply(self, root: Node) -> None:
+        """Lay the command line over the tree."""
+        for path, argument in self.deletions:
+            taken = _take_out(root, path)
+            expected = argument.parsed.value() if argument.parsed is not None else None
+            if expected is not None and taken is not None and taken.plain() != expected:
+                self.problems.append(
+                    OverrideSyntaxError(
+                        f"'{dotted(path)}' is {taken.plain()!r}, not {expected!r}",
+                        where=argument.origin.place(),
+                        hint=f"write ~{dotted(path)} to take it away whatever it is",
+                    )
+                )
+        stack(root, self.layer, self._shape)
+
+
+def info_layer(
+    settings: Mapping[str, Any], shape: Shape
+) -> tuple[Node, dict[str, Any], list[UnknownSettingError]]:
+    """Make the layer of an info.json's settings, each value read by its field's type.
+
+    Text is taken apart as JSON where the field is no text, "" means null there; a value that is
+    no JSON stays as it is, for the validation to judge.
+
+    Returns:
+        The layer, the settings that no field knows, and an error for each of those.
+    """
+    ignored: dict[str, Any] = {}
+    unknown: list[UnknownSettingError] = []
+
+    def read(value: Any, place: Shape | None, path: Path) -> Node:
+        origin = Origin("info", f"info.json: settings.{dotted(path)}" if path else "info.json")
+        value = _sent_value(value, place)
+        if not isinstance(value, dict):
+            return Node(origin, value=value)
+        children = {}
+        tag = value.get(place.discriminator) if place is not None and place.discriminator else None
+        for key, inner in value.items():
+            shape_below = place.at(key, tag) if place is not None else None
+            is_closed = place is not None and bool(place.names())
+            if is_closed and shape_below is None and place is not None:
+                ignored[dotted((*path, key))] = inner
+                unknown.append(_unknown_sent((*path, key), place))
+            else:
+                children[key] = read(inner, shape_below, (*path, key))
+        return Node(origin, children=children)
+
+    return read(dict(settings), shape, ()), ignored, unknown
+
+
+def _sent_value(value: Any, shape: Shape | None) -> Any:
+    if not isinstance(value, str) or shape is None:
+        return value
+    if shape.is_text:
+        return None if value == "" and shape.is_optional else value
+    if value == "":
+        return None
+    if shape.is_container:
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _unknown_sent(path: Path, shape: Shape) -> UnknownSettingError:
+    nearest = similar_name(path[-1], shape.names())
+    return UnknownSettingError(
+        f"info.json has a setting '{dotted(path)}' that the job does not know",
+        where=Origin("info", f"info.json: settings.{dotted(path)}").place(),
+        hint=f"a similar name exists: '{dotted((*path[:-1], nearest))}'" if nearest else None,
+    )
+
+
+def _rename_aliases(layer: Node, shape: Shape) -> None:
+    if not layer.children:
+        return
+    tag_node = layer.children.get(shape.discriminator) if shape.discriminator else None
+    for key in list(layer.children):
+        child = layer.children[key]
+        field = None if shape.value is not None else _field_of(shape, key, tag_node)
+        if field is not None and field.name != key and field.name not in layer.children:
+            del layer.children[key]
+            layer.children[field.name] = child
+        below = field.shape if field is not None else shape.value
+        if below is not None:
+            _rename_aliases(child, below)
+
+
+def _field_of(shape: Shape, key: str, tag_node: Node | None) -> Any:
+    if not shape.variants:
+        return shape.field(key)
+    chosen = shape.variants.get(str(tag_node.value)) if tag_node is not None else None
+    candidates = [chosen] if chosen is not None else list(shape.variants.values())
+    return next((field for s in candidates if (field := s.field(key)) is not None), None)
+
+
+def _drop_stale(below: Node, above: Node, shape: Shape) -> None:
+    if not above.children or not below.children:
+        return
+    if shape.discriminator and shape.discriminator in above.children:
+        chosen = shape.variants.get(str(above.children[shape.discriminator].value))
+        known = set(chosen.fields) if chosen is not None else set(below.children)
+        for key in [key for key in below.children if key not in known]:
+            del below.children[key]
+    tag_node = above.children.get(shape.discriminator) if shape.discriminator else None
+    tag = tag_node.value if tag_node is not None else None
+    for key, child in above.children.items():
+        inner = shape.at(key, tag)
+        if inner is not None and key in below.children:
+            _drop_stale(below.children[key], child, inner)
+
+
+def _take_out(root: Node, path: Path) -> Node | None:
+    holder = root.at(path[:-1])
+    if holder is None or holder.children is None:
+        return None
+    return holder.children.pop(path[-1], None)
+
+
+def _literal_value(argument: Argument, shape: Shape | None) -> Any:
+    """Read `--key value` by the field's type; pydantic reads numbers and booleans from text."""
+    value = argument.value
+    if value is None:
+        return True
+    if shape is None or shape.is_text:
+        return value
+    if value == "null" and shape.is_optional:
+        return None
+    try:
+        return json.loads(value)
+    except ValueError:
+        if not shape.is_container:
+            return value
+        raise OverrideSyntaxError(
+            f"'--{argument.key}' takes JSON: {shape.type_text()}",
+            where=argument.origin.place(),
+            hint=f"quote it for the shell: --{argument.key} '[1, 2]'",
+        ) from None
+
+
+def _override_value(argument: Argument, shape: Shape | None) -> Any:
+    parsed, text = argument.parsed, (argument.value or "").strip()
+    takes_text = shape is not None and shape.is_text
+    if parsed is None:
+        if takes_text:
+            return text
+        raise OverrideSyntaxError(
+            f"'{argument.text}' cannot be read",
+            where=argument.origin.place(),
+            notes=[argument.fault or "it does not follow the override grammar"],
+            hint=f"put the value in quotes: {argument.key}='\"...\"', or write --{argument.key} ...",
+        )
+    if parsed.is_sweep_override():
+        raise SweepNotAskedError(
+            f"'{argument.text}' is a sweep, but this is a single run",
+            where=argument.origin.place(),
+            hint=(
+                f"for a text with commas write {argument.key}='\"{text}\"', "
+                f"for a list {argument.key}=[{text}]"
+            ),
+        )
+    value = parsed.value()
+    is_bare = not _hydra.is_quoted(parsed) and value is not None
+    if takes_text and is_bare and not isinstance(value, (dict, list)):
+        return text
+    return value

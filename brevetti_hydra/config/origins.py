@@ -1,0 +1,207 @@
+"""A tree that remembers who wrote each key.
+
+Every file and every argument becomes a tree of `Node`s that bear their `Origin`; `merge` lays one
+tree over another and keeps what it covers. So the chain of writers of a key is a by-product of the
+merge itself, and cannot disagree with the value.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Literal
+
+from brevetti_hydra.errors import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["MISSING", "Node", "Origin", "Path", "dotted", "merge", "walk"]
+
+# How YAML writes a required value that nobody has given yet.
+MISSING = "???"
+
+type_of_origin = Literal["default", "yaml", "info", "argument"]
+Path = tuple[str, ...]
+
+_REFERENCE = re.compile(r"\$\{(\.*)([^${}:\s]+)\}")
+
+
+class Origin:
+    """Where a value was written.
+
+    Attributes:
+        kind: `default` (the class), `yaml`, `info` (a job's info.json) or `argument`.
+        label: The place as errors print it: `conf/job/x.yaml:4:3`, `argument 2: lr=abc`.
+        line: Line in the file, from 1; None for arguments and defaults.
+    """
+
+    __slots__ = ("_excerpt", "kind", "label", "line")
+
+    def __init__(
+        self,
+        kind: type_of_origin,
+        label: str,
+        line: int | None = None,
+        excerpt: Callable[[int], str] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.label = label
+        self.line = line
+        self._excerpt = excerpt
+
+    def __repr__(self) -> str:
+        return f"Origin({self.label!r})"
+
+    def place(self) -> Place:
+        """Give the place with the text of its line."""
+        excerpt = self._excerpt(self.line) if self._excerpt and self.line is not None else ""
+        return Place(self.label, self.line, excerpt)
+
+
+class Node:
+    """One key of a tree: either a mapping (`children`) or a value.
+
+    Attributes:
+        children: The keys below, or None where this is a value.
+        value: A scalar or a list; meaningless where `children` is set.
+        origin: Who wrote it; of a mapping, who opened it last.
+        covered: The node that this one replaced, the next link of the chain of writers.
+        inside: Finds the origin of an element of a list value, where the writer is a file.
+    """
+
+    __slots__ = ("children", "covered", "inside", "origin", "value")
+
+    def __init__(
+        self,
+        origin: Origin,
+        *,
+        value: Any = None,
+        children: dict[str, Node] | None = None,
+        covered: Node | None = None,
+        inside: Callable[[tuple[str | int, ...]], Origin | None] | None = None,
+    ) -> None:
+        self.origin = origin
+        self.value = value
+        self.children = children
+        self.covered = covered
+        self.inside = inside
+
+    def copy(self) -> Node:
+        """Copy the mappings of the tree; values and origins are shared."""
+        children = None
+        if self.children is not None:
+            children = {key: child.copy() for key, child in self.children.items()}
+        return Node(
+            self.origin,
+            value=self.value,
+            children=children,
+            covered=self.covered,
+            inside=self.inside,
+        )
+
+    def at(self, path: Path) -> Node | None:
+        """Find the node under some keys, or None."""
+        node: Node | None = self
+        for key in path:
+            if node is None or node.children is None:
+                return None
+            node = node.children.get(key)
+        return node
+
+    def writers(self) -> Iterator[Origin]:
+        """Give who wrote this key, the winner first."""
+        node: Node | None = self
+        while node is not None:
+            yield node.origin
+            node = node.covered
+
+    def plain(self) -> Any:
+        """Give the tree as plain dicts, lists and scalars."""
+        if self.children is not None:
+            return {key: child.plain() for key, child in self.children.items()}
+        return self.value
+
+
+def dotted(path: tuple[str | int, ...]) -> str:
+    """Write keys as a user would: `model.layers[2]`, `weights['any text']`."""
+    text = ""
+    for key in path:
+        if isinstance(key, int):
+            text += f"[{key}]"
+        elif re.fullmatch(r"[\w$/:@-]+", key):
+            text += f".{key}" if text else key
+        else:
+            text += f"[{key!r}]"
+    return text
+
+
+def walk(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
+    """Give every value below a node with its keys, in the order of the tree.
+
+    An empty mapping counts as a value.
+    """
+    if not node.children:
+        yield path, node
+        return
+    for key, child in node.children.items():
+        yield from walk(child, (*path, key))
+
+
+def merge(below: Node, above: Node, root: Node | None = None) -> None:
+    """Lay one mapping over another, in place; `above` is used up.
+
+    The rules are OmegaConf's (its `merge`): mappings merge by key, everything else replaces,
+    `???` replaces nothing, and a mapping laid over a reference to a mapping extends a copy of it.
+
+    Args:
+        below: The mapping that is changed.
+        above: The mapping that wins.
+        root: The tree in which references of `below` are looked up; default: `below` itself.
+    """
+    root = below if root is None else root
+    if below.children is None or above.children is None:
+        message = "only mappings merge"
+        raise TypeError(message)
+    for key, child in above.children.items():
+        known = below.children.get(key)
+        if known is None:
+            below.children[key] = child
+            continue
+        if child.children is None and isinstance(child.value, str) and child.value == MISSING:
+            continue
+        if child.children is not None and known.children is None:
+            target = _referred_mapping(known, root)
+            if target is not None:
+                known = below.children[key] = target
+        if child.children is not None and known.children is not None:
+            if child.children:
+                known.origin, known.covered = child.origin, _link(known)
+            merge(known, child, root)
+        else:
+            _end(child).covered = known
+            below.children[key] = child
+
+
+def _link(node: Node) -> Node:
+    """Keep a mapping's former opener in its chain without keeping its keys twice."""
+    return Node(node.origin, children={}, covered=node.covered)
+
+
+def _end(node: Node) -> Node:
+    """Find the end of a chain, where a covered node may be hung."""
+    while node.covered is not None:
+        node = node.covered
+    return node
+
+
+def _referred_mapping(node: Node, root: Node) -> Node | None:
+    """Copy the mapping that a value such as `${model}` refers to."""
+    found = _REFERENCE.fullmatch(node.value) if isinstance(node.value, str) else None
+    if found is None or found.group(1):
+        return None
+    target = root.at(tuple(found.group(2).split(".")))
+    if target is None or target.children is None:
+        return None
+    copied = target.copy()
+    copied.covered = Node(node.origin, value=node.value, covered=node.covered)
+    return copied

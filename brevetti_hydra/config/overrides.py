@@ -1,0 +1,356 @@
+"""The command line as typed values: overrides, container arguments, flags.
+
+Three forms are told apart by their look alone, before anything is known about the job:
+
+- `key=value`, `+key=value`, `++key=value`, `~key`: Hydra's override grammar.
+- `--key value`, `--key=value`, `--key`: a literal setting, or a container argument.
+- the harness's own flags, by exact name, never abbreviated.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from pydantic import SecretStr
+
+from brevetti_hydra._text import similar_name
+from brevetti_hydra.config import _hydra
+from brevetti_hydra.config.budget import Budget, check_override
+from brevetti_hydra.config.origins import Origin
+from brevetti_hydra.errors import OverrideSyntaxError, UsageError
+from brevetti_hydra.settings import CONTAINER_ARGUMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Argument", "Flags", "Request", "read_argv", "read_overrides", "split_key"]
+
+# A sign, a key in which quoted parts may hold anything, and a value.
+_OVERRIDE = re.compile(
+    r"(~|\+\+|\+)?\s*((?:\[(?:'[^']*'|\"[^\"]*\")\]|[^=])+?)\s*(?:=(.*))?", re.DOTALL
+)
+_KEY_PART = re.compile(r"\[(?:'([^']*)'|\"([^\"]*)\")\]|([^.\[\]]+)|(\[)")
+_JOB_ID_NAMES = ("job_id", "model_id", "test_id")
+
+
+class Argument:
+    """One override.
+
+    Attributes:
+        origin: `argument 2: lr=abc`.
+        text: As given.
+        sign: `""`, `+`, `++` or `~`.
+        key: As given, without the sign.
+        value: The text after `=`; None where there was none.
+        is_literal: Whether it was written `--key value`.
+        parsed: What Hydra's grammar makes of it; None for literals and where it does not parse.
+        fault: Why it does not parse.
+    """
+
+    __slots__ = ("fault", "is_literal", "key", "origin", "parsed", "sign", "text", "value")
+
+    def __init__(self, text: str, label: str, budget: Budget) -> None:
+        self.text = text
+        self.origin = Origin("argument", f"{label}: {text}")
+        self.is_literal = False
+        self.parsed: _hydra.Override | None = None
+        self.fault: str | None = None
+        check_override(text, self.origin.label, budget)
+        found = _OVERRIDE.fullmatch(text)
+        if found is None or (found.group(3) is None and found.group(1) != "~"):
+            raise _no_override(self)
+        self.sign: str = found.group(1) or ""
+        self.key: str = found.group(2).strip()
+        self.value: str | None = found.group(3)
+        try:
+            self.parsed = _parse(text, self)
+        except _hydra.OverrideParseException as error:
+            self.fault = _reason(str(error))
+
+    @classmethod
+    def literal(cls, key: str, value: str | None, text: str, label: str) -> Argument:
+        """Make one of `--key value`; without a value it means true."""
+        argument = cls.__new__(cls)
+        argument.text, argument.key, argument.value = text, key, value
+        argument.origin = Origin("argument", f"{label}: {text}")
+        argument.sign, argument.is_literal = "", True
+        argument.parsed = argument.fault = None
+        return argument
+
+
+class Flags(NamedTuple):
+    """The harness's own flags.
+
+    Attributes:
+        help: `-h`, `--help`.
+        version: `--version`.
+        info: `-i`, `--info`: how the configuration was put together.
+        cfg: `-c`, `--cfg`: print the composed configuration (`job`, `hydra` or `all`).
+        resolve: `--resolve`: with `--cfg`, interpolations resolved.
+        package: `-p`, `--package`: with `--cfg`, only this node.
+        multirun: `-m`, `--multirun`.
+        config_name: `-cn`, `--config-name`.
+        config_path: `-cp`, `--config-path`.
+        config_dir: `-cd`, `--config-dir`.
+        debug: `--debug`.
+        json: `--json` (`document`) or `--json=lines`.
+        traceback: `--traceback`.
+    """
+
+    help: bool = False
+    version: bool = False
+    info: str | None = None
+    cfg: str | None = None
+    resolve: bool = False
+    package: str | None = None
+    multirun: bool = False
+    config_name: str | None = None
+    config_path: str | None = None
+    config_dir: str | None = None
+    debug: bool = False
+    json: Literal["document", "lines"] | None = None
+    traceback: bool = False
+
+
+class Request(NamedTuple):
+    """A command line, read.
+
+    Attributes:
+        arguments: The overrides, in order.
+        container: Container arguments by name, `job_id` for all three names of an id.
+        api_key: The key, from `--api_key`.
+        flags: The harness's own flags.
+    """
+
+    arguments: tuple[Argument, ...]
+    container: dict[str, str]
+    api_key: SecretStr | None
+    flags: Flags
+
+
+# Flag -> (field, takes a value: "no", "must", "may").
+_FLAGS: dict[str, tuple[str, str]] = {
+    "-h": ("help", "no"),
+    "--help": ("help", "no"),
+    "--version": ("version", "no"),
+    "-i": ("info", "may"),
+    "--info": ("info", "may"),
+    "-c": ("cfg", "must"),
+    "--cfg": ("cfg", "must"),
+    "--resolve": ("resolve", "no"),
+    "-p": ("package", "must"),
+    "--package": ("package", "must"),
+    "-m": ("multirun", "no"),
+    "--multirun": ("multirun", "no"),
+    "-cn": ("config_name", "must"),
+    "--config-name": ("config_name", "must"),
+    "-cp": ("config_path", "must"),
+    "--config-path": ("config_path", "must"),
+    "-cd": ("config_dir", "must"),
+    "--config-dir": ("config_dir", "must"),
+    "--debug": ("debug", "no"),
+    "--json": ("json", "may"),
+    "--traceback": ("traceback", "no"),
+}
+# What a flag with an optional value takes, its default first.
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "info": ("all", "config", "defaults", "defaults-tree", "searchpath"),
+    "json": ("document", "lines"),
+    "cfg": ("job", "hydra", "all"),
+}
+
+
+def read_argv(argv: Sequence[str], budget: Budget | None = None) -> Request:
+    """Read a command line.
+
+    Args:
+        argv: The arguments without the program's name.
+        budget: Limits on each override.
+
+    Raises:
+        UsageError: A flag lacks its value, has one it does not take, or ids contradict each other.
+        OverrideSyntaxError: An argument is neither flag nor override.
+        OverBudgetError: An override is over the budget.
+    """
+    return _Reader(argv, budget or Budget()).read()
+
+
+def read_overrides(overrides: Sequence[str], budget: Budget | None = None) -> tuple[Argument, ...]:
+    """Read a list of overrides that code gives; raises as `read_argv`."""
+    limits = budget or Budget()
+    return tuple(
+        Argument(text, f"override {number}", limits) for number, text in enumerate(overrides, 1)
+    )
+
+
+def split_key(argument: Argument) -> tuple[str, ...]:
+    """Split `a.b['any text']` into its keys.
+
+    Raises:
+        OverrideSyntaxError: The key is not well-formed, or indexes a list.
+    """
+    parts: list[str] = []
+    position = 0
+    key = argument.key
+    while position < len(key):
+        found = _KEY_PART.match(key, position)
+        if found is None or found.group(4):
+            raise _wrong_key(argument)
+        parts.append(next(group for group in found.groups() if group is not None))
+        position = found.end()
+        if position < len(key) and key[position] == ".":
+            position += 1
+            if position == len(key):
+                raise _wrong_key(argument)
+    if not parts:
+        raise _wrong_key(argument)
+    return tuple(parts)
+
+
+class _Reader:
+    """Walks an argv once, from left to right."""
+
+    def __init__(self, argv: Sequence[str], budget: Budget) -> None:
+        self._argv = list(argv)
+        self._budget = budget
+        self._position = 0
+        self._arguments: list[Argument] = []
+        self._container: dict[str, str] = {}
+        self._flags: dict[str, object] = {}
+
+    def read(self) -> Request:
+        while self._position < len(self._argv):
+            self._take(self._argv[self._position])
+        container = self._container
+        api_key = container.pop("api_key", None)
+        return Request(
+            tuple(self._arguments),
+            container,
+            None if api_key is None else SecretStr(api_key),
+            Flags(**self._flags),  # type: ignore[arg-type]
+        )
+
+    def _take(self, text: str) -> None:
+        number = self._position + 1
+        self._position += 1
+        name, equals, value = text.partition("=")
+        if name in _FLAGS:
+            self._take_flag(name, value if equals else None)
+        elif text.startswith("--") and len(text) > len("--"):
+            self._take_literal(name[2:], value if equals else None, text, number)
+        elif re.fullmatch(r"-[A-Za-z]\w*", name):
+            raise _unknown_flag(name)
+        else:
+            self._arguments.append(Argument(text, f"argument {number}", self._budget))
+
+    def _take_flag(self, name: str, value: str | None) -> None:
+        field, takes = _FLAGS[name]
+        if takes == "no":
+            if value is not None:
+                message = f"'{name}' takes no value"
+                raise UsageError(message)
+            self._flags[field] = True
+            return
+        choices = _CHOICES.get(field)
+        if value is None and takes == "must":
+            value = self._next(name)
+        elif value is None and choices and self._peek() in choices:
+            value = self._next(name)
+        if choices:
+            value = value or choices[0]
+            if value not in choices:
+                message = f"'{name}' does not take '{value}'"
+                raise UsageError(message, hint=f"it takes {', '.join(choices)}")
+        self._flags[field] = value
+
+    def _take_literal(self, key: str, value: str | None, text: str, number: int) -> None:
+        following = self._peek()
+        if value is None and following is not None and not _looks_like_flag(following):
+            value = self._next(text)
+            text = f"{text} {value}"
+        name = key.replace("-", "_") if key.replace("-", "_") in CONTAINER_ARGUMENTS else key
+        if name not in CONTAINER_ARGUMENTS:
+            self._arguments.append(Argument.literal(key, value, text, f"argument {number}"))
+            return
+        if value is None:
+            message = f"'--{key}' needs a value"
+            raise UsageError(message)
+        self._take_container(name, value)
+
+    def _take_container(self, name: str, value: str) -> None:
+        field = "job_id" if name in _JOB_ID_NAMES else name
+        known = self._container.get(field)
+        if known is not None and known != value:
+            if field == "api_key":
+                message = "'--api_key' is given twice, with different values"
+            else:
+                message = f"'--{name} {value}' contradicts '{known}', given before"
+            raise UsageError(message, hint="name the job once")
+        self._container[field] = value
+
+    def _peek(self) -> str | None:
+        return self._argv[self._position] if self._position < len(self._argv) else None
+
+    def _next(self, name: str) -> str:
+        value = self._peek()
+        if value is None:
+            message = f"'{name}' needs a value"
+            raise UsageError(message)
+        self._position += 1
+        return value
+
+
+def _looks_like_flag(text: str) -> bool:
+    """Whether a text starts a new argument; a negative number does not."""
+    return text.startswith("--") or text.partition("=")[0] in _FLAGS
+
+
+def _parse(text: str, argument: Argument) -> _hydra.Override:
+    try:
+        return _hydra.parse_override(text)
+    except _hydra.OverrideParseException:
+        # Keys that the grammar cannot spell are ours to read; their values are still its.
+        if argument.value is None or re.fullmatch(r"[\w$./@:-]+", argument.key, re.ASCII):
+            raise
+        return _hydra.parse_override(f"{argument.sign}key={argument.value}")
+
+
+def _reason(message: str) -> str:
+    """Take the fact out of Hydra's message of several lines."""
+    lines = [line.strip() for line in message.splitlines()]
+    kept = [line for line in lines if line and not line.startswith(("See http", "^", "Error pars"))]
+    return kept[0] if kept else "it does not follow the override grammar"
+
+
+def _no_override(argument: Argument) -> OverrideSyntaxError:
+    text = argument.text
+    hint = "write it as key=value"
+    colon = re.fullmatch(r"([\w.]+):\s*(\S+)", text)
+    if colon:
+        hint = f"write it as {colon.group(1)}={colon.group(2)}"
+    elif text.startswith("="):
+        hint = "name the key before '=': key=value"
+    return OverrideSyntaxError(
+        f"'{text}' is no override", where=argument.origin.place(), hint=hint
+    )
+
+
+def _wrong_key(argument: Argument) -> OverrideSyntaxError:
+    notes, hint = [], "write nested keys with dots: model.hidden=32"
+    if re.search(r"\[\d+\]", argument.key):
+        notes = ["elements of lists cannot be set one by one"]
+        hint = f"give the whole list: {argument.key.partition('[')[0]}=[a,b]"
+    elif "[" in argument.key:
+        hint = "put keys with special characters in quotes: weights['any text']=2"
+    return OverrideSyntaxError(
+        f"'{argument.key}' is no key", where=argument.origin.place(), notes=notes, hint=hint
+    )
+
+
+def _unknown_flag(name: str) -> UsageError:
+    nearest = similar_name(name, _FLAGS)
+    return UsageError(
+        f"there is no flag '{name}'",
+        hint=f"a similar name exists: '{nearest}'" if nearest else "see --help",
+    )

@@ -1,0 +1,447 @@
+"""Where configuration is looked for, and which files of it take part.
+
+The search path, first match wins: `--config-path` or the user's `./conf`, then `--config-dir`, then
+`hydra.searchpath`, then what the harness ships. As in Hydra a file shadows a whole file of the same
+name further down the path.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from brevetti_hydra._text import quote_all, similar_name
+from brevetti_hydra.config import _hydra
+from brevetti_hydra.config.origins import Node, Origin
+from brevetti_hydra.config.source import ClassSource, DocumentSource, FolderSource
+from brevetti_hydra.config.targets import locate_package
+from brevetti_hydra.errors import (
+    BrevettiHydraError,
+    CompositionError,
+    ConfigErrors,
+    ConfigNotFoundError,
+    InvalidSettingError,
+    Place,
+    SweepNotAskedError,
+    UnknownOptionError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from brevetti_hydra.config.documents import Document
+    from brevetti_hydra.config.overrides import Argument, Request
+    from brevetti_hydra.config.project import Project
+
+__all__ = ["PRIMARY", "Group", "Option", "PlannedDocument", "SearchPath", "list_groups",
+           "open_repository", "plan", "shipped_folder"]
+
+# The primary config that the harness ships; another name than Hydra's customary `config`, so that
+# a user's `conf/config.yaml` does not shadow it by accident.
+PRIMARY = "brevetti"
+
+
+class SearchPath(NamedTuple):
+    """An opened search path.
+
+    Attributes:
+        repository: Hydra's view of it.
+        primary: Name of the primary config.
+    """
+
+    repository: _hydra.Repository
+    primary: str
+
+    def document(self, config_path: str) -> Document:
+        """Give the document of a config that takes part."""
+        source = self.repository.source_of(config_path)
+        if not isinstance(source, DocumentSource):
+            raise _not_found(config_path, self.repository)
+        self.repository.load_config(config_path)
+        return source.documents[config_path]
+
+
+class PlannedDocument(NamedTuple):
+    """A file that takes part, and the package in which its keys go."""
+
+    document: Document
+    package: str
+
+    def placed_tree(self) -> Node:
+        """Give a copy of the file's tree, moved into its package."""
+        tree = self.document.tree.copy()
+        for key in reversed(self.package.split(".") if self.package else []):
+            tree = Node(tree.origin, children={key: tree})
+        return tree
+
+
+class Plan(NamedTuple):
+    """What a command line makes of the search path.
+
+    Attributes:
+        files: What takes part, lowest first.
+        choices: Group -> chosen option.
+        values: The arguments that set values, not options.
+    """
+
+    files: list[PlannedDocument]
+    choices: dict[str, str | None]
+    values: list[Argument]
+
+
+class Option(NamedTuple):
+    """One option of a group: its name, first comment line, and file."""
+
+    name: str
+    summary: str
+    label: str
+
+
+class Group(NamedTuple):
+    """A group and its options."""
+
+    name: str
+    options: tuple[Option, ...]
+
+
+def shipped_folder() -> Path:
+    """Find the configuration that the harness ships: in the wheel, or beside the package."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "conf"
+    return inside if inside.is_dir() else package.parent / "conf"
+
+
+def open_repository(request: Request, project: Project, folder: Path) -> SearchPath:
+    """Open the search path of a command line.
+
+    Raises:
+        ConfigNotFoundError: A named folder or the primary config does not exist.
+        ConfigError: The primary config cannot be read, or `hydra.searchpath` is wrong.
+        TargetRefusedError: `pkg://` in `hydra.searchpath` names no package of the project.
+    """
+    flags = request.flags
+    named = [
+        (flag, value)
+        for flag, value in (("--config-path", flags.config_path), ("--config-dir", flags.config_dir))
+        if value is not None
+    ]
+    folders: list[tuple[str, Path]] = []
+    if flags.config_path is None:
+        own = next((f / "conf" for f in (folder, project.folder) if (f / "conf").is_dir()), None)
+        if own is not None:
+            folders.append(("the project", own))
+    for flag, value in named:
+        path = folder / value
+        if not path.is_dir():
+            raise ConfigNotFoundError(
+                f"the folder '{value}' of {flag} does not exist", notes=[f"looked for {path}"]
+            )
+        folders.append((flag, path))
+    primary = (flags.config_name or PRIMARY).removesuffix(".yaml")
+    search = _search_path(folders, primary, project, folder)
+    added = _added_folders(search, request.arguments, project, folder)
+    return _search_path([*folders, *added], primary, project, folder) if added else search
+
+
+def plan(search: SearchPath, arguments: Sequence[Argument]) -> Plan:
+    """Compute which files take part.
+
+    Raises:
+        ConfigError: An option does not exist, or a defaults list is wrong.
+    """
+    repository = search.repository
+    groups = [argument for argument in arguments if _is_group_choice(argument, repository)]
+    values = [argument for argument in arguments if argument not in groups]
+    _check_choices(groups, repository)
+    chosen = {argument.parsed.get_key_element(): argument for argument in groups if argument.parsed}
+    signs: dict[str, str] = {}
+    while True:
+        overrides = [
+            _with_sign(argument, signs.get(argument.text, argument.sign))
+            for argument in chosen.values()
+        ]
+        try:
+            files, choices = _hydra.plan_files(repository, search.primary, overrides)
+            break
+        except _hydra.COMPOSITION_FAULTS as error:
+            # `k=x` and `+k=x` mean the same, whether the group stands in the defaults or not.
+            turned = _turned(error, list(chosen.values()), signs)
+            if turned is None:
+                raise _composition_error(error, search, arguments) from error
+            signs.update(turned)
+    planned = [PlannedDocument(search.document(f.config_path), f.package) for f in files]
+    return Plan(planned, choices, values)
+
+
+def list_groups(search: SearchPath) -> list[Group]:
+    """Give every group with its options, sorted."""
+    names: list[str] = []
+    pending = [""]
+    while pending:
+        parent = pending.pop()
+        for source in search.repository.get_sources():
+            for name in source.list(parent, _hydra.ObjectType.GROUP):
+                full = f"{parent}/{name}" if parent else name
+                if full not in names:
+                    names.append(full)
+                    pending.append(full)
+    groups = []
+    for name in sorted(names):
+        options = search.repository.get_group_options(name)
+        groups.append(Group(name, tuple(_option(search, name, option) for option in options)))
+    return [group for group in groups if group.options]
+
+
+def _option(search: SearchPath, group: str, name: str) -> Option:
+    try:
+        document = search.document(f"{group}/{name}")
+    except BrevettiHydraError as error:
+        return Option(name, f"(cannot be read: {error.message})", "")
+    comments = (
+        line.strip().lstrip("#").strip()
+        for line in document.text.splitlines()
+        if line.strip().startswith("#")
+    )
+    summary = next((line for line in comments if line and not _is_directive(line)), "")
+    return Option(name, summary, document.label)
+
+
+def _is_directive(line: str) -> bool:
+    return line.startswith(("@", "yaml-language-server:"))
+
+
+def _search_path(
+    folders: Sequence[tuple[str, Path]], primary: str, project: Project, folder: Path
+) -> SearchPath:
+    shipped = shipped_folder()
+    sources: list[_hydra.ConfigSource] = []
+    seen: set[Path] = set()
+    for provider, path in [*folders, ("brevetti_hydra", shipped)]:
+        real = path.resolve()
+        if real in seen:
+            continue
+        seen.add(real)
+        sources.append(FolderSource(provider, path, _label(path, folder), project.budget))
+    sources.append(ClassSource())
+    repository = _hydra.Repository(sources)
+    if not repository.config_exists(primary):
+        raise _not_found(primary, repository)
+    return SearchPath(repository, primary)
+
+
+def _label(path: Path, folder: Path) -> str:
+    """Name a folder as the user would: from the working directory, where it lies below it."""
+    absolute = Path(os.path.normpath(path.absolute()))
+    if absolute.is_relative_to(folder.absolute()):
+        return absolute.relative_to(folder.absolute()).as_posix()
+    return absolute.as_posix()
+
+
+def _added_folders(
+    search: SearchPath, arguments: Sequence[Argument], project: Project, folder: Path
+) -> list[tuple[str, Path]]:
+    node = search.document(search.primary).tree.at(("hydra", "searchpath"))
+    value, origin = (node.plain(), node.origin) if node is not None else (None, None)
+    for argument in arguments:
+        if argument.key == "hydra.searchpath" and argument.parsed is not None:
+            value, origin = argument.parsed.value(), argument.origin
+    if value is None or origin is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise InvalidSettingError(
+            "'hydra.searchpath' must be a list of folders", where=origin.place()
+        )
+    return [("hydra.searchpath", _added_folder(item, origin, project, folder)) for item in value]
+
+
+def _added_folder(item: str, origin: Origin, project: Project, folder: Path) -> Path:
+    scheme, separator, rest = item.partition("://")
+    if separator and scheme == "pkg":
+        path = locate_package(rest.replace("/", "."), project, origin.place())
+    elif separator and scheme != "file":
+        raise InvalidSettingError(
+            f"'hydra.searchpath' does not take '{item}'",
+            where=origin.place(),
+            notes=["it takes folders, file:// and pkg://"],
+        )
+    else:
+        path = folder / Path(rest if separator else item).expanduser()
+    if not path.is_dir():
+        raise ConfigNotFoundError(
+            f"the folder '{item}' of hydra.searchpath does not exist", where=origin.place()
+        )
+    return path
+
+
+def _is_group_choice(argument: Argument, repository: _hydra.Repository) -> bool:
+    parsed = argument.parsed
+    if parsed is None or argument.is_literal or "." in argument.key.partition("@")[0]:
+        return False
+    if argument.key.startswith("hydra/"):
+        return False
+    if not repository.group_exists(parsed.key_or_group):
+        if "/" in argument.key or "@" in argument.key:
+            raise _unknown_group(argument, repository)
+        return False
+    return parsed.is_sweep_override() or not isinstance(parsed.value(), dict)
+
+
+def _check_choices(groups: Sequence[Argument], repository: _hydra.Repository) -> None:
+    problems: list[BrevettiHydraError] = []
+    for argument in groups:
+        parsed = argument.parsed
+        if parsed is None or argument.sign == "~":
+            continue
+        group = parsed.key_or_group
+        if parsed.is_sweep_override():
+            problems.append(_sweep(argument))
+            continue
+        value = parsed.value()
+        for option in value if isinstance(value, list) else [value]:
+            if option is None or "${" in str(option):
+                continue
+            if not repository.config_exists(f"{group}/{option}"):
+                problems.append(_unknown_option(group, str(option), argument.origin, repository))
+    if problems:
+        raise ConfigErrors(problems)
+
+
+def _with_sign(argument: Argument, sign: str) -> _hydra.Override:
+    if argument.parsed is None:  # groups have been parsed
+        message = f"{argument.text} is not parsed"
+        raise TypeError(message)
+    if sign == "~":
+        return argument.parsed
+    bare = argument.text.strip().lstrip("+")
+    return _hydra.parse_override(f"{'+' if sign == '+' else ''}{bare}")
+
+
+def _turned(
+    error: Exception, groups: Sequence[Argument], signs: dict[str, str]
+) -> dict[str, str] | None:
+    """Find the group argument that the error is about, and the sign that it needs instead."""
+    text = str(error)
+    for argument in groups:
+        if argument.sign == "~" or argument.text in signs or argument.parsed is None:
+            continue
+        key = argument.parsed.get_key_element().lstrip("+")
+        if argument.sign == "" and f"Could not override '{key}'. No match" in text:
+            return {argument.text: "+"}
+        group = argument.parsed.key_or_group
+        repeated = "more than once" in text or "Multiple values" in text
+        if argument.sign in {"+", "++"} and repeated and group in text:
+            return {argument.text: ""}
+        if argument.sign == "++":
+            return {argument.text: ""}
+    return None
+
+
+def _sweep(argument: Argument) -> SweepNotAskedError:
+    return SweepNotAskedError(
+        f"'{argument.text}' is a sweep, but this is a single run",
+        where=argument.origin.place(),
+        hint="choose one option",
+    )
+
+
+def _unknown_option(
+    group: str, option: str, origin: Origin, repository: _hydra.Repository
+) -> UnknownOptionError:
+    options = repository.get_group_options(group)
+    nearest = similar_name(option, options)
+    hint = f"a similar name exists: '{nearest}'" if nearest else None
+    if hint is None and group == "job":
+        hint = "or name a class: job=my_package.module:MyJob"
+    return UnknownOptionError(
+        f"the group '{group}' has no option '{option}'",
+        where=origin.place(),
+        notes=[f"it has {quote_all(options)}"] if options else ["it has no options"],
+        hint=hint,
+    )
+
+
+def _unknown_group(argument: Argument, repository: _hydra.Repository) -> UnknownOptionError:
+    name = argument.key.partition("@")[0]
+    known = sorted({n for s in repository.get_sources() for n in s.list("", _hydra.ObjectType.GROUP)})
+    nearest = similar_name(name, known)
+    return UnknownOptionError(
+        f"there is no group '{name}'",
+        where=argument.origin.place(),
+        notes=[f"there are {quote_all(known)}"] if known else [],
+        hint=f"a similar name exists: '{nearest}'" if nearest else None,
+    )
+
+
+def _not_found(config_path: str, repository: _hydra.Repository) -> ConfigNotFoundError:
+    folders = [s.path for s in repository.get_sources() if isinstance(s, FolderSource)]
+    return ConfigNotFoundError(
+        f"there is no config '{config_path}'",
+        notes=["looked in " + ", ".join(f"'{folder}'" for folder in folders)],
+    )
+
+
+def _composition_error(
+    error: Exception, search: SearchPath, arguments: Sequence[Argument]
+) -> BrevettiHydraError:
+    """Translate what Hydra says about a defaults list, and find the line that it is about."""
+    if isinstance(error, BrevettiHydraError):
+        return error
+    missing = getattr(error, "missing_cfg_file", None)
+    if missing:
+        group, _, option = str(missing).rpartition("/")
+        origin = _entry_that_names(group, option, search)
+        if group and origin is not None:
+            return _unknown_option(group, option, origin, search.repository)
+        if group:
+            return _unknown_option(group, option, Origin("yaml", str(missing)), search.repository)
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    must = next((line for line in lines if line.startswith("You must specify")), None)
+    if must:
+        group = must.split("'")[1]
+        options = search.repository.get_group_options(group)
+        return UnknownOptionError(
+            f"the group '{group}' needs an option",
+            notes=[f"it has {quote_all(options)}"],
+            hint=f"choose one: {group}={options[0] if options else 'NAME'}",
+        )
+    return CompositionError(
+        "the defaults lists do not compose",
+        where=_first_place(lines, arguments),
+        notes=lines[:4],
+    )
+
+
+def _first_place(lines: Sequence[str], arguments: Sequence[Argument]) -> Place | None:
+    text = " ".join(lines)
+    for argument in arguments:
+        if argument.parsed is not None and f"'{argument.parsed.key_or_group}'" in text:
+            return argument.origin.place()
+    return None
+
+
+def _entry_that_names(group: str, option: str, search: SearchPath) -> Origin | None:
+    for source in search.repository.get_sources():
+        for document in getattr(source, "documents", {}).values():
+            entries = document.defaults if isinstance(document.defaults, list) else []
+            for entry, origin in zip(entries, document.defaults_origins, strict=False):
+                if _names(entry, group, option):
+                    return origin  # type: ignore[no-any-return]
+    return None
+
+
+def _names(entry: object, group: str, option: str) -> bool:
+    if isinstance(entry, str):
+        return entry.partition("@")[0].lstrip("/") in {f"{group}/{option}", option}
+    if not isinstance(entry, dict):
+        return False
+    for key, value in entry.items():
+        options = value if isinstance(value, list) else [value]
+        if option in options and str(key).split()[-1].partition("@")[0].strip("/") in {
+            group,
+            group.rpartition("/")[2],
+        }:
+            return True
+    return False
+
+

@@ -1,0 +1,220 @@
+"""Which classes configuration may load, decided before any part of them is imported.
+
+`importlib.util.find_spec("pkg.sub.mod")` imports `pkg` and `pkg.sub`; so a module is located path
+by path here, by the file finder alone, and nothing outside of the user's project, the entry-point
+group `brevetti_hydra.jobs` and the patterns of `[tool.brevetti_hydra] jobs` is ever touched.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from brevetti_hydra._text import quote_all, similar_name
+from brevetti_hydra.errors import (
+    BrevettiHydraError,
+    NotAJobError,
+    Place,
+    TargetNotFoundError,
+    TargetRefusedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from brevetti_hydra.config.project import Project
+
+__all__ = ["ENTRY_POINT_GROUP", "is_target", "load_target", "locate_package"]
+
+ENTRY_POINT_GROUP = "brevetti_hydra.jobs"
+
+# The harness's own jobs; as an entry point they would cost a look through all installed packages.
+_SHIPPED = "brevetti_hydra.jobs."
+
+
+class _Located(NamedTuple):
+    """A module's file, and the folder that must be importable for it; None where installed."""
+
+    file: Path | None
+    root: Path | None
+
+
+def is_target(text: str) -> bool:
+    """Whether a text has the form `pkg.mod:Class` or `pkg.mod.Class`."""
+    module, _, name = _split(text)
+    return bool(module and name) and all(
+        part.isidentifier() for part in (*module.split("."), *name.split("."))
+    )
+
+
+def load_target(
+    target: str, project: Project, base: type, where: Place | None = None
+) -> type:
+    """Import the Job class that a target names.
+
+    Args:
+        target: `pkg.mod:Class` or `pkg.mod.Class`.
+        project: The user's project.
+        base: The class that it must be a subclass of.
+        where: Where the target was written, for errors.
+
+    Raises:
+        TargetRefusedError: Configuration may not load it; nothing of it was imported.
+        TargetNotFoundError: There is no such module or class, or its import failed.
+        NotAJobError: It is no subclass of `base`.
+    """
+    module, _, name = _split(target)
+    if not is_target(target):
+        raise TargetNotFoundError(
+            f"'{target}' names no class",
+            where=where,
+            hint="write it as 'package.module:ClassName'",
+        )
+    located = _locate(module, target, project, where)
+    if located.root is not None and sys.path[:1] != [str(located.root)]:
+        # In front, so that no installed package of the same name is imported in its place.
+        sys.path.insert(0, str(located.root))
+    found = _get(_import(module, target, where), name, target, where)
+    if not isinstance(found, type) or not issubclass(found, base):
+        raise NotAJobError(
+            f"'{target}' is no subclass of {base.__name__}",
+            where=where,
+            notes=[f"it is {found!r}" if not isinstance(found, type) else f"it is the class {name}"],
+            hint=f"derive it: class {name.split('.')[-1]}(brevetti_hydra.Job)",
+        )
+    return found
+
+
+def locate_package(name: str, project: Project, where: Place | None = None) -> Path:
+    """Find the folder of a package of the project, for `pkg://name`, without importing it.
+
+    Raises:
+        TargetRefusedError: It is not one of the project's.
+    """
+    located = _find(name, project.source_roots)
+    if located is None or located.file is None or not project.holds(located.file):
+        raise _refused(f"pkg://{name}", located, project, where)
+    return located.file.parent if located.file.name == "__init__.py" else located.file
+
+
+def _split(target: str) -> tuple[str, str, str]:
+    if ":" in target:
+        module, separator, name = target.partition(":")
+    else:
+        module, separator, name = target.rpartition(".")
+    return module, separator, name
+
+
+def _locate(module: str, target: str, project: Project, where: Place | None) -> _Located:
+    own = _find(module, project.source_roots)
+    if own is not None and own.file is not None and project.holds(own.file):
+        return own
+    if target.startswith(_SHIPPED) or _is_named_by_pattern(module, project):
+        return _Located(None, None)
+    if _is_entry_point(target):
+        return _Located(None, None)
+    installed = own or _find(module, [Path(entry) for entry in sys.path if entry])
+    if installed is None and module.split(".")[0] not in sys.builtin_module_names:
+        top = module.split(".")[0]
+        raise TargetNotFoundError(
+            f"there is no module '{module}' in this project",
+            where=where,
+            notes=[f"looked for '{top}' in {project.folder} and its src/"],
+            hint=_nearest_module(top, project),
+        )
+    raise _refused(target, installed, project, where)
+
+
+def _find(module: str, roots: Sequence[Path]) -> _Located | None:
+    """Locate a module by file finders only; a namespace package has no file."""
+    for root in roots:
+        path: list[str] | None = [str(root)]
+        file: Path | None = None
+        for part in module.split("."):
+            spec = PathFinder.find_spec(part, path) if path else None
+            if spec is None:
+                break
+            file = Path(spec.origin) if spec.origin and spec.has_location else None
+            path = list(spec.submodule_search_locations or ())
+        else:
+            return _Located(file, root)
+    return None
+
+
+def _is_named_by_pattern(module: str, project: Project) -> bool:
+    if not project.jobs:
+        return False
+    from fnmatch import fnmatchcase
+
+    return any(fnmatchcase(module, pattern) for pattern in project.jobs)
+
+
+def _is_entry_point(target: str) -> bool:
+    from importlib.metadata import entry_points
+
+    canonical = _canonical(target)
+    return any(
+        _canonical(entry.value) == canonical for entry in entry_points(group=ENTRY_POINT_GROUP)
+    )
+
+
+def _canonical(target: str) -> str:
+    return target.replace(":", ".").replace(" ", "")
+
+
+def _refused(
+    target: str, located: _Located | None, project: Project, where: Place | None
+) -> TargetRefusedError:
+    notes = [f"it lies in {located.file}"] if located and located.file else []
+    notes.append(f"the project is {project.folder}, without any installed environment in it")
+    return TargetRefusedError(
+        f"configuration may not load '{target}'; nothing of it was imported",
+        where=where,
+        notes=notes,
+        hint="move it into the project, or name its module in [tool.brevetti_hydra] jobs",
+    )
+
+
+def _nearest_module(top: str, project: Project) -> str | None:
+    names = {
+        entry.stem
+        for root in project.source_roots
+        if root.is_dir()
+        for entry in root.iterdir()
+        if entry.suffix == ".py" or (entry / "__init__.py").is_file()
+    }
+    nearest = similar_name(top, names)
+    return f"a similar name exists: '{nearest}'" if nearest else None
+
+
+def _import(module: str, target: str, where: Place | None) -> object:
+    try:
+        return importlib.import_module(module)
+    except BrevettiHydraError:
+        raise
+    except Exception as error:  # user code may raise anything at import
+        raise TargetNotFoundError(
+            f"the import of '{module}' failed",
+            where=where,
+            notes=[f"{type(error).__name__}: {error}"],
+            hint=f"python -c 'import {module}' shows the whole traceback",
+        ) from error
+
+
+def _get(module: object, name: str, target: str, where: Place | None) -> object:
+    found = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+            nearest = similar_name(name, classes)
+            raise TargetNotFoundError(
+                f"there is no class '{name}' in the module of '{target}'",
+                where=where,
+                notes=[f"it has {quote_all(classes)}"] if classes else [],
+                hint=f"a similar name exists: '{nearest}'" if nearest else None,
+            )
+        found = getattr(found, part)
+    return found

@@ -1,0 +1,444 @@
+"""From a command line to a Job that can be started: compose, validate, plan, bind.
+
+Both doors come through here, `python -m brevetti_hydra job=...` and `MyJob.init()`; so they agree
+on layers, search path and errors.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from brevetti_hydra.config import (
+    Composition,
+    Request,
+    Validated,
+    compose,
+    find_project,
+    read_argv,
+    read_overrides,
+    secret_texts,
+    validate,
+)
+from brevetti_hydra.config.masks import masked_argument
+from brevetti_hydra.config.recorded import compose_recorded, recorded_tree
+from brevetti_hydra.errors import (
+    BrevettiHydraError,
+    JobClassError,
+    NotAJobError,
+    PlatformNotAvailableError,
+    RunNotFoundError,
+    UsageError,
+)
+from brevetti_hydra.job import Job
+from brevetti_hydra.record import JobRef
+from brevetti_hydra.settings import check_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from brevetti_hydra.run.events import Observer
+    from brevetti_hydra.run.folders import RunFolder
+    from brevetti_hydra.run.git import GitProbe
+
+__all__ = ["RESUME_VARIABLE", "Ready", "open_from_python", "open_run", "prepare", "reopen_run"]
+
+AnyJob = TypeVar("AnyJob", bound=Job)
+
+# Names the run's folder to a script that `resume` starts again; its `init` takes that run up.
+RESUME_VARIABLE = "BREVETTI_HYDRA_RESUME"
+
+_REMOTE_ONLY = ("host", "data_bucket", "serialize_schema")
+
+
+class Ready(NamedTuple):
+    """A validated configuration, before anything is written.
+
+    Attributes:
+        composition: The tree with its origins.
+        validated: The settings and reserved nodes.
+        entry: How the class is reached again (`JobRef.entry`).
+    """
+
+    composition: Composition
+    validated: Validated
+    entry: str
+
+
+def prepare(
+    request: Request, folder: Path, job_class: type[Job] | None = None
+) -> Ready:
+    """Compose and validate a command line.
+
+    Args:
+        request: The command line, read.
+        folder: Where it was started.
+        job_class: The job, where code has it already.
+
+    Raises:
+        ConfigError: The configuration is wrong; all mistakes are in it.
+        JobClassError: The job cannot be loaded.
+        PlatformError: What was asked for needs the remote platform.
+    """
+    _refuse_remote(request)
+    target = None
+    entry = "target"
+    if job_class is not None:
+        target, entry = _own_target(job_class)
+    info = _read_info(request, folder)
+    composition = compose(
+        request, folder=folder, base=Job, job_class=job_class, target=target, info=info
+    )
+    check_names(composition.shape().annotation)
+    return Ready(composition, validate(composition), entry)
+
+
+def open_run(  # noqa: PLR0913 - the two doors differ in each of these
+    request: Request,
+    *,
+    folder: Path,
+    command: Sequence[str],
+    job_class: type[Job] | None = None,
+    observers: Iterable[Observer] = (),
+    stdout_to_stderr: bool = False,
+    git: GitProbe | None = None,
+) -> Job:
+    """Open a run as a command line says; nothing is written.
+
+    Args:
+        request: The command line, read.
+        folder: Where it was started.
+        command: The command line for the record.
+        job_class: The job, where code has it already.
+        observers: Told of each event of the run.
+        stdout_to_stderr: Send what the job prints to stderr.
+        git: A look at the source tree that was begun earlier.
+
+    Raises:
+        ConfigError: The configuration is wrong; all mistakes are in it.
+        JobClassError: The job cannot be loaded.
+        PlatformError: What was asked for needs the remote platform.
+        RunError: The run that is to be opened cannot be.
+    """
+    from brevetti_hydra.run.context import RunContext
+    from brevetti_hydra.run.plan import ConfigText, RunPlan
+
+    ready = prepare(request, folder, job_class)
+    composition, validated = ready.composition, ready.validated
+    secrets = _secrets(request, composition)
+    plan = RunPlan(
+        job=_job_ref(composition, ready.entry),
+        settings=validated.settings,
+        settings_json=validated.settings_json,
+        job_node=validated.job,
+        platform_node=validated.platform,
+        run_node=_with_debug(validated, request),
+        config=recorded_tree(composition),
+        origins=composition.origins(),
+        choices=composition.choices,
+        sources=[
+            ConfigText(document.label, document.text.encode())
+            for document in composition.documents
+            if document.text
+        ],
+        overrides=[masked_argument(a.text, secrets) for a in composition.arguments],
+        command=_masked_command(command, secrets),
+        info=composition.info,
+        job_dir=request.container.get("job_dir"),
+        cache_path=request.container.get("cache_path"),
+        secrets=secrets,
+        package_folders=_package_folders(composition.job_class),
+    )
+    context = RunContext(
+        plan, observers=observers, stdout_to_stderr=stdout_to_stderr, git=git
+    )
+    return _bind(composition.job_class, validated, context)
+
+
+def reopen_run(
+    run: RunFolder,
+    *,
+    folder: Path,
+    job_class: type[Job] | None = None,
+    observers: Iterable[Observer] = (),
+    stdout_to_stderr: bool = False,
+) -> Job:
+    """Open an existing run from its record alone, to browse it or to start a new attempt.
+
+    Args:
+        run: Its folder.
+        folder: The working directory.
+        job_class: The job, where code has it already; else the record names it.
+        observers: Told of each event of the run.
+        stdout_to_stderr: Send what the job prints to stderr.
+
+    Raises:
+        RunError: The record cannot be read.
+        JobClassError: The class is not there any more.
+        ConfigErrors: The class has changed, so that the recorded settings do not validate.
+    """
+    from brevetti_hydra.config.targets import load_target
+    from brevetti_hydra.run.context import RunContext
+    from brevetti_hydra.run.history import read_record, read_snapshot
+    from brevetti_hydra.run.plan import RunPlan
+
+    record, snapshot = read_record(run), read_snapshot(run)
+    if job_class is None:
+        job_class = load_target(record.job.target, find_project(folder), Job)
+    composition = compose_recorded(snapshot.config, job_class, record.job.target, folder)
+    validated = validate(composition)
+    plan = RunPlan(
+        job=record.job,
+        settings=validated.settings,
+        settings_json=validated.settings_json,
+        job_node=validated.job,
+        platform_node=validated.platform,
+        run_node=validated.run,
+        config=snapshot.config,
+        origins=snapshot.origins,
+        choices=snapshot.choices,
+        overrides=record.overrides,
+        command=record.command,
+        secrets=secret_texts(composition),
+        package_folders=_package_folders(job_class),
+    )
+    context = RunContext.reopen(
+        run, plan, observers=observers, stdout_to_stderr=stdout_to_stderr
+    )
+    return _bind(job_class, validated, context)
+
+
+def open_from_python(
+    job_class: type[AnyJob],
+    given: Mapping[str, str],
+    overrides: Sequence[str],
+    config_dir: str | os.PathLike[str] | None,
+    argv: Sequence[str] | None,
+) -> AnyJob:
+    """Open a job for `Job.init`; its docstring tells the arguments and errors."""
+    is_program = argv is None and not _is_interactive()
+    arguments = sys.argv[1:] if is_program else list(argv or ())
+    folder = Path.cwd()
+    try:
+        budget = find_project(folder).budget
+        request = read_argv(arguments, budget)
+        request = _joined(request, given, read_overrides(overrides, budget), config_dir)
+        if is_program and _prints_only(request, job_class, folder):
+            raise SystemExit(0)
+        return _opened(job_class, request, folder)
+    except BrevettiHydraError as error:
+        if not is_program or error.exit_code != UsageError.exit_code:
+            raise
+        print(error, file=sys.stderr)  # noqa: T201 - a program that was started wrongly
+        if request_asks_for_traceback(arguments):
+            raise
+        raise SystemExit(error.exit_code) from None
+
+
+def request_asks_for_traceback(arguments: Sequence[str]) -> bool:
+    """Whether the whole chain of an error is wanted."""
+    return "--traceback" in arguments
+
+
+def _opened(job_class: type[AnyJob], request: Request, folder: Path) -> AnyJob:
+    from brevetti_hydra.run.display import observe
+    from brevetti_hydra.run.history import default_root, find_run
+
+    check_names(_annotation(job_class))
+    observers = observe()
+    resumed = os.environ.get(RESUME_VARIABLE)
+    job_id = request.container.get("job_id")
+    run: RunFolder | None = None
+    if resumed:
+        run = find_run(resumed, default_root())
+    elif job_id is not None and "info_file" not in request.container:
+        run = _known_run(job_id, request)
+    job: Job
+    if run is not None:
+        job = reopen_run(run, folder=folder, job_class=job_class, observers=observers)
+    else:
+        command = [Path(sys.executable).name, *sys.argv]
+        job = open_run(
+            request, folder=folder, command=command, job_class=job_class, observers=observers
+        )
+    return job  # type: ignore[return-value]
+
+
+def _known_run(job_id: str, request: Request) -> RunFolder:
+    from brevetti_hydra.run.history import default_root, find_run
+
+    if request.api_key is not None:
+        raise PlatformNotAvailableError(
+            f"the job '{job_id}' cannot be fetched: this version has no remote platform",
+            notes=["an id with a key names a job on a server"],
+            hint="download the job's info.json and give it with --info_file info.json",
+        )
+    root = default_root()
+    try:
+        return find_run(job_id, root)
+    except RunNotFoundError as error:
+        raise PlatformNotAvailableError(
+            f"the local platform knows no job '{job_id}'",
+            notes=[f"looked for a run of that id in {root}"],
+            hint="leave the id out for a new run, or give the job's --info_file",
+        ) from error
+
+
+def _refuse_remote(request: Request) -> None:
+    for name in _REMOTE_ONLY:
+        if name in request.container:
+            raise PlatformNotAvailableError(
+                f"'--{name}' needs the remote platform, which this version does not have",
+                hint="leave it out: the run is then a run of the local platform",
+            )
+    if request.flags.multirun:
+        raise UsageError(
+            "sweeps are not part of this version",
+            hint="leave -m out, and start the runs one by one",
+        )
+
+
+def _read_info(request: Request, folder: Path) -> dict[str, Any] | None:
+    path = request.container.get("info_file")
+    if path is None:
+        return None
+    from brevetti_hydra.platform.info import read_info
+
+    info = read_info(folder / path)
+    job_id = request.container.get("job_id")
+    if job_id is not None and info.get("id") not in (None, job_id):
+        raise UsageError(
+            f"the job '{job_id}' is not that of '{path}', which is '{info['id']}'",
+            hint="leave --job_id out: the file names the job",
+        )
+    return info
+
+
+def _joined(
+    request: Request,
+    given: Mapping[str, str],
+    overrides: tuple[Any, ...],
+    config_dir: str | os.PathLike[str] | None,
+) -> Request:
+    """Lay a command line over what code gave."""
+    from pydantic import SecretStr
+
+    container = {k: v for k, v in given.items() if k != "api_key"}
+    for name, value in request.container.items():
+        if name == "job_id" and container.get(name, value) != value:
+            message = f"'--job_id {value}' contradicts '{container[name]}', given in code"
+            raise UsageError(message, hint="name the job once")
+        container[name] = value
+    api_key = request.api_key
+    if api_key is None and "api_key" in given:
+        api_key = SecretStr(given["api_key"])
+    flags = request.flags
+    if config_dir is not None and flags.config_dir is None:
+        flags = flags._replace(config_dir=os.fspath(config_dir))
+    return Request((*overrides, *request.arguments), container, api_key, flags)
+
+
+def _prints_only(request: Request, job_class: type[Job], folder: Path) -> bool:
+    """Answer `--help`, `--version`, `--cfg` and `--info` of a user's own script."""
+    from brevetti_hydra.config.answers import answer
+
+    def composed() -> Composition:
+        target, _ = _own_target(job_class)
+        return compose(request, folder=folder, base=Job, job_class=job_class, target=target)
+
+    text = answer(request, composed, Path(sys.argv[0]).name)
+    if text is not None:
+        print(text)  # noqa: T201 - what was asked for
+    return text is not None
+
+
+def _annotation(job_class: type[Job]) -> Any:
+    from brevetti_hydra.config import settings_class
+
+    return settings_class(job_class)
+
+
+def _own_target(job_class: type[Job]) -> tuple[str, str]:
+    """Name a class that called `init` itself, and tell how it is reached again."""
+    module = job_class.__module__
+    if module != "__main__":
+        return f"{module}:{job_class.__qualname__}", "target"
+    main = sys.modules["__main__"]
+    file = getattr(main, "__file__", None)
+    if file is None:
+        return f"__main__:{job_class.__qualname__}", "interactive"
+    spec = getattr(main, "__spec__", None)
+    name = spec.name if spec is not None else Path(file).stem
+    return f"{name}:{job_class.__qualname__}", "script"
+
+
+def _job_ref(composition: Composition, entry: str) -> JobRef:
+    file = _source_file(composition.job_class)
+    return JobRef(
+        name=composition.job_name,
+        target=composition.target,
+        file=None if file is None else str(file),
+        entry=entry,  # type: ignore[arg-type]
+    )
+
+
+def _source_file(job_class: type) -> Path | None:
+    file = getattr(sys.modules.get(job_class.__module__), "__file__", None)
+    return None if file is None else Path(file).absolute()
+
+
+def _package_folders(job_class: type) -> list[Path]:
+    """Give the folder of the job's outermost package, or its script's own folder."""
+    file = _source_file(job_class)
+    if file is None:
+        return []
+    depth = 0 if job_class.__module__ == "__main__" else job_class.__module__.count(".")
+    return [file.parents[max(depth - 1, 0)]]
+
+
+def _secrets(request: Request, composition: Composition) -> list[str]:
+    found = secret_texts(composition)
+    if request.api_key is not None:
+        found.append(request.api_key.get_secret_value())
+    key = (composition.info or {}).get("api_key")
+    if key:
+        found.append(str(key))
+    return [text for text in found if text]
+
+
+def _masked_command(command: Sequence[str], secrets: Sequence[str]) -> list[str]:
+    masked: list[str] = []
+    hide_next = False
+    for text in command:
+        masked.append("**********" if hide_next else masked_argument(text, secrets))
+        hide_next = text in {"--api_key", "--api-key"}
+    return masked
+
+
+def _with_debug(validated: Validated, request: Request) -> Any:
+    if not request.flags.debug:
+        return validated.run
+    return validated.run.model_copy(update={"debug": True})
+
+
+def _bind(job_class: type[Any], validated: Validated, context: Any) -> Job:
+    try:
+        job = job_class(validated.settings, context)
+    except TypeError as error:
+        raise JobClassError(
+            f"'{job_class.__name__}' cannot be built",
+            notes=[str(error)],
+            hint="a Job's __init__ takes (settings, context); do your set-up in run()",
+        ) from error
+    if not isinstance(job, Job):
+        message = f"'{job_class.__name__}' is no subclass of Job"
+        raise NotAJobError(message)
+    return job
+
+
+def _is_interactive() -> bool:
+    """Whether this is an IPython kernel, whose sys.argv belongs to the kernel."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return shell is not None
