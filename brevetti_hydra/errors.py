@@ -27,7 +27,9 @@ The tree, drawn::
     ├── MissingExtraError           missing-extra         exit 2
     ├── DatasetError                                      exit 2
     │   ├── DatasetNotFoundError    dataset-not-found
-    │   └── DatasetEmptyError       dataset-empty
+    │   ├── DatasetEmptyError       dataset-empty
+    │   ├── DatasetUnfitError       dataset-unfit
+    │   └── ImageUnreadableError    image-unreadable
     ├── StorageError                                      exit 1
     │   ├── StorageReadError        storage-unreadable
     │   ├── StorageWriteError       storage-unwritable
@@ -66,6 +68,8 @@ __all__ = [
     "DatasetEmptyError",
     "DatasetError",
     "DatasetNotFoundError",
+    "DatasetUnfitError",
+    "ImageUnreadableError",
     "InterpolationError",
     "InvalidMetricError",
     "InvalidSettingError",
@@ -366,6 +370,18 @@ class DatasetEmptyError(DatasetError):
     """A dataset holds no image."""
 
     code = "dataset-empty"
+
+
+class DatasetUnfitError(DatasetError):
+    """The datasets are there, but do not hold what the job needs to learn from."""
+
+    code = "dataset-unfit"
+
+
+class ImageUnreadableError(DatasetError):
+    """A file of a dataset cannot be decoded as an image."""
+
+    code = "image-unreadable"
 
 
 class StorageError(BrevettiHydraError):
