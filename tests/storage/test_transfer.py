@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 import tarfile
 import uuid
 from pathlib import Path
@@ -191,6 +193,27 @@ def test_a_file_in_the_place_of_the_artifacts(tmp_path: Path) -> None:
 
     with pytest.raises(StorageWriteError):
         store_model(tmp_path / "m", tmp_path / "artifacts")
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, artifacts: Path) -> None:
+    """A model that does not fit is an error, and no part of it stays."""
+    (tmp_path / "big").write_bytes(b"x" * 200_000)
+    code = """
+import pathlib, resource, signal, sys
+from brevetti_hydra.errors import StorageWriteError
+from brevetti_hydra.storage import store_model
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    store_model(sys.argv[1], pathlib.Path(sys.argv[2]))
+except StorageWriteError as error:
+    print(error.message)
+"""
+    command = [sys.executable, "-B", "-c", code, str(tmp_path / "big"), str(artifacts)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert f"cannot write '{artifacts}/big'\n" == done.stdout
+    assert [] == list(artifacts.iterdir())
 
 
 def test_lists_artifacts_sorted(artifacts: Path, tmp_path: Path) -> None:
