@@ -68,6 +68,7 @@ __all__ = [
     "DatasetEmptyError",
     "DatasetError",
     "DatasetNotFoundError",
+    "DatasetUnusableError",
     "DatasetUnfitError",
     "ImageUnreadableError",
     "InterpolationError",
@@ -370,6 +371,12 @@ class DatasetEmptyError(DatasetError):
     """A dataset holds no image."""
 
     code = "dataset-empty"
+
+
+class DatasetUnusableError(DatasetError):
+    """A dataset is there, but the job cannot use what it holds."""
+
+    code = "dataset-unusable"
 
 
 class DatasetUnfitError(DatasetError):
