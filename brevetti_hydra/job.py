@@ -13,6 +13,7 @@ The life of a job, with what is left at each step:
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsFloat
 
@@ -61,7 +62,7 @@ class Job:
     def __init_subclass__(cls, **options: Any) -> None:
         """Refuse settings fields whose names are taken, as soon as the class is read."""
         super().__init_subclass__(**options)
-        annotation = cls.__dict__.get("__annotations__", {}).get("settings")
+        annotation = inspect.get_annotations(cls).get("settings")
         if isinstance(annotation, type):
             check_names(annotation)
 
@@ -104,7 +105,7 @@ class Job:
             JobClassError: A settings field bears a reserved name.
             PlatformError: The job is not known here.
         """
-        from brevetti_hydra.opening import open_from_python
+        from brevetti_hydra.python_door import open_from_python
 
         arguments = {
             "job_id": job_id,
@@ -134,7 +135,7 @@ class Job:
         """
         return self._context.start(self, complete_job=complete_job)
 
-    def run(self) -> str | os.PathLike[str] | None:
+    def run(self) -> str | os.PathLike[str] | UPath | None:
         """Do the work; override this.
 
         Returns:

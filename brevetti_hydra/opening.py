@@ -6,10 +6,9 @@ on layers, search path and errors.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra.config import (
     Composition,
@@ -17,19 +16,15 @@ from brevetti_hydra.config import (
     Validated,
     compose,
     find_project,
-    read_argv,
-    read_overrides,
     secret_texts,
     validate,
 )
 from brevetti_hydra.config.masks import masked_argument
 from brevetti_hydra.config.recorded import compose_recorded, recorded_tree
 from brevetti_hydra.errors import (
-    BrevettiHydraError,
     JobClassError,
     NotAJobError,
     PlatformNotAvailableError,
-    RunNotFoundError,
     UsageError,
 )
 from brevetti_hydra.job import Job
@@ -37,15 +32,20 @@ from brevetti_hydra.record import JobRef
 from brevetti_hydra.settings import check_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from brevetti_hydra.run.events import Observer
     from brevetti_hydra.run.folders import RunFolder
     from brevetti_hydra.run.git import GitProbe
 
-__all__ = ["RESUME_VARIABLE", "Ready", "open_from_python", "open_run", "prepare", "reopen_run"]
-
-AnyJob = TypeVar("AnyJob", bound=Job)
+__all__ = [
+    "RESUME_VARIABLE",
+    "Ready",
+    "open_run",
+    "own_target",
+    "prepare",
+    "reopen_run",
+]
 
 # Names the run's folder to a script that `resume` starts again; its `init` takes that run up.
 RESUME_VARIABLE = "BREVETTI_HYDRA_RESUME"
@@ -67,9 +67,7 @@ class Ready(NamedTuple):
     entry: str
 
 
-def prepare(
-    request: Request, folder: Path, job_class: type[Job] | None = None
-) -> Ready:
+def prepare(request: Request, folder: Path, job_class: type[Job] | None = None) -> Ready:
     """Compose and validate a command line.
 
     Args:
@@ -86,7 +84,7 @@ def prepare(
     target = None
     entry = "target"
     if job_class is not None:
-        target, entry = _own_target(job_class)
+        target, entry = own_target(job_class)
     info = _read_info(request, folder)
     composition = compose(
         request, folder=folder, base=Job, job_class=job_class, target=target, info=info
@@ -95,13 +93,13 @@ def prepare(
     return Ready(composition, validate(composition), entry)
 
 
-def open_run(  # noqa: PLR0913 - the two doors differ in each of these
+def open_run(
     request: Request,
     *,
     folder: Path,
     command: Sequence[str],
     job_class: type[Job] | None = None,
-    observers: Iterable[Observer] = (),
+    observe: Callable[[Mapping[str, Any]], Observer] | None = None,
     stdout_to_stderr: bool = False,
     git: GitProbe | None = None,
 ) -> Job:
@@ -112,7 +110,7 @@ def open_run(  # noqa: PLR0913 - the two doors differ in each of these
         folder: Where it was started.
         command: The command line for the record.
         job_class: The job, where code has it already.
-        observers: Told of each event of the run.
+        observe: Makes an observer of the run's events, given its settings.
         stdout_to_stderr: Send what the job prints to stderr.
         git: A look at the source tree that was begun earlier.
 
@@ -151,9 +149,8 @@ def open_run(  # noqa: PLR0913 - the two doors differ in each of these
         secrets=secrets,
         package_folders=_package_folders(composition.job_class),
     )
-    context = RunContext(
-        plan, observers=observers, stdout_to_stderr=stdout_to_stderr, git=git
-    )
+    observers = [] if observe is None else [observe(validated.settings_json)]
+    context = RunContext(plan, observers=observers, stdout_to_stderr=stdout_to_stderr, git=git)
     return _bind(composition.job_class, validated, context)
 
 
@@ -162,7 +159,7 @@ def reopen_run(
     *,
     folder: Path,
     job_class: type[Job] | None = None,
-    observers: Iterable[Observer] = (),
+    observe: Callable[[Mapping[str, Any]], Observer] | None = None,
     stdout_to_stderr: bool = False,
 ) -> Job:
     """Open an existing run from its record alone, to browse it or to start a new attempt.
@@ -171,7 +168,7 @@ def reopen_run(
         run: Its folder.
         folder: The working directory.
         job_class: The job, where code has it already; else the record names it.
-        observers: Told of each event of the run.
+        observe: Makes an observer of the run's events, given its settings.
         stdout_to_stderr: Send what the job prints to stderr.
 
     Raises:
@@ -204,86 +201,9 @@ def reopen_run(
         secrets=secret_texts(composition),
         package_folders=_package_folders(job_class),
     )
-    context = RunContext.reopen(
-        run, plan, observers=observers, stdout_to_stderr=stdout_to_stderr
-    )
+    observers = [] if observe is None else [observe(validated.settings_json)]
+    context = RunContext.reopen(run, plan, observers=observers, stdout_to_stderr=stdout_to_stderr)
     return _bind(job_class, validated, context)
-
-
-def open_from_python(
-    job_class: type[AnyJob],
-    given: Mapping[str, str],
-    overrides: Sequence[str],
-    config_dir: str | os.PathLike[str] | None,
-    argv: Sequence[str] | None,
-) -> AnyJob:
-    """Open a job for `Job.init`; its docstring tells the arguments and errors."""
-    is_program = argv is None and not _is_interactive()
-    arguments = sys.argv[1:] if is_program else list(argv or ())
-    folder = Path.cwd()
-    try:
-        budget = find_project(folder).budget
-        request = read_argv(arguments, budget)
-        request = _joined(request, given, read_overrides(overrides, budget), config_dir)
-        if is_program and _prints_only(request, job_class, folder):
-            raise SystemExit(0)
-        return _opened(job_class, request, folder)
-    except BrevettiHydraError as error:
-        if not is_program or error.exit_code != UsageError.exit_code:
-            raise
-        print(error, file=sys.stderr)  # noqa: T201 - a program that was started wrongly
-        if request_asks_for_traceback(arguments):
-            raise
-        raise SystemExit(error.exit_code) from None
-
-
-def request_asks_for_traceback(arguments: Sequence[str]) -> bool:
-    """Whether the whole chain of an error is wanted."""
-    return "--traceback" in arguments
-
-
-def _opened(job_class: type[AnyJob], request: Request, folder: Path) -> AnyJob:
-    from brevetti_hydra.run.display import observe
-    from brevetti_hydra.run.history import default_root, find_run
-
-    check_names(_annotation(job_class))
-    observers = observe()
-    resumed = os.environ.get(RESUME_VARIABLE)
-    job_id = request.container.get("job_id")
-    run: RunFolder | None = None
-    if resumed:
-        run = find_run(resumed, default_root())
-    elif job_id is not None and "info_file" not in request.container:
-        run = _known_run(job_id, request)
-    job: Job
-    if run is not None:
-        job = reopen_run(run, folder=folder, job_class=job_class, observers=observers)
-    else:
-        command = [Path(sys.executable).name, *sys.argv]
-        job = open_run(
-            request, folder=folder, command=command, job_class=job_class, observers=observers
-        )
-    return job  # type: ignore[return-value]
-
-
-def _known_run(job_id: str, request: Request) -> RunFolder:
-    from brevetti_hydra.run.history import default_root, find_run
-
-    if request.api_key is not None:
-        raise PlatformNotAvailableError(
-            f"the job '{job_id}' cannot be fetched: this version has no remote platform",
-            notes=["an id with a key names a job on a server"],
-            hint="download the job's info.json and give it with --info_file info.json",
-        )
-    root = default_root()
-    try:
-        return find_run(job_id, root)
-    except RunNotFoundError as error:
-        raise PlatformNotAvailableError(
-            f"the local platform knows no job '{job_id}'",
-            notes=[f"looked for a run of that id in {root}"],
-            hint="leave the id out for a new run, or give the job's --info_file",
-        ) from error
 
 
 def _refuse_remote(request: Request) -> None:
@@ -316,52 +236,12 @@ def _read_info(request: Request, folder: Path) -> dict[str, Any] | None:
     return info
 
 
-def _joined(
-    request: Request,
-    given: Mapping[str, str],
-    overrides: tuple[Any, ...],
-    config_dir: str | os.PathLike[str] | None,
-) -> Request:
-    """Lay a command line over what code gave."""
-    from pydantic import SecretStr
+def own_target(job_class: type[Job]) -> tuple[str, str]:
+    """Name a class that called `init` itself, and tell how it is reached again.
 
-    container = {k: v for k, v in given.items() if k != "api_key"}
-    for name, value in request.container.items():
-        if name == "job_id" and container.get(name, value) != value:
-            message = f"'--job_id {value}' contradicts '{container[name]}', given in code"
-            raise UsageError(message, hint="name the job once")
-        container[name] = value
-    api_key = request.api_key
-    if api_key is None and "api_key" in given:
-        api_key = SecretStr(given["api_key"])
-    flags = request.flags
-    if config_dir is not None and flags.config_dir is None:
-        flags = flags._replace(config_dir=os.fspath(config_dir))
-    return Request((*overrides, *request.arguments), container, api_key, flags)
-
-
-def _prints_only(request: Request, job_class: type[Job], folder: Path) -> bool:
-    """Answer `--help`, `--version`, `--cfg` and `--info` of a user's own script."""
-    from brevetti_hydra.config.answers import answer
-
-    def composed() -> Composition:
-        target, _ = _own_target(job_class)
-        return compose(request, folder=folder, base=Job, job_class=job_class, target=target)
-
-    text = answer(request, composed, Path(sys.argv[0]).name)
-    if text is not None:
-        print(text)  # noqa: T201 - what was asked for
-    return text is not None
-
-
-def _annotation(job_class: type[Job]) -> Any:
-    from brevetti_hydra.config import settings_class
-
-    return settings_class(job_class)
-
-
-def _own_target(job_class: type[Job]) -> tuple[str, str]:
-    """Name a class that called `init` itself, and tell how it is reached again."""
+    Returns:
+        The target, and the record's `JobRef.entry`.
+    """
     module = job_class.__module__
     if module != "__main__":
         return f"{module}:{job_class.__qualname__}", "target"
@@ -436,9 +316,3 @@ def _bind(job_class: type[Any], validated: Validated, context: Any) -> Job:
         message = f"'{job_class.__name__}' is no subclass of Job"
         raise NotAJobError(message)
     return job
-
-
-def _is_interactive() -> bool:
-    """Whether this is an IPython kernel, whose sys.argv belongs to the kernel."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return shell is not None

@@ -68,7 +68,7 @@ class PlannedFile(NamedTuple):
     parent: str | None
 
 
-class Repository(ConfigRepository):  # type: ignore[misc]
+class Repository(ConfigRepository):
     """Hydra's repository over given sources, with each config loaded once.
 
     Hydra's own finds its sources by a scan of all plugins, which costs more than a whole
@@ -133,7 +133,7 @@ def plan_files(
         skip_missing=False,
     )
     files = [
-        PlannedFile(default.config_path, default.package or "", default.parent)
+        PlannedFile(default.config_path or "", default.package or "", default.parent)
         for default in planned.defaults
     ]
     return files, dict(planned.overrides.known_choices)

@@ -32,9 +32,7 @@ Flags:
   --json                one JSON document        --version         the version"""
 
 
-def answer(
-    request: Request, composed: Callable[[], Composition], program: str
-) -> str | None:
+def answer(request: Request, composed: Callable[[], Composition], program: str) -> str | None:
     """Give what a flag asks for, or None where the run is to go on.
 
     Args:

@@ -51,7 +51,7 @@ class Budget(NamedTuple):
         return cls(**table)
 
 
-def check_yaml(text: str, label: str, budget: Budget) -> None:
+def check_yaml(text: str, label: str, budget: Budget) -> None:  # noqa: C901 - one walk
     """Refuse a YAML text that is over the budget.
 
     Raises:
@@ -65,7 +65,7 @@ def check_yaml(text: str, label: str, budget: Budget) -> None:
     stack: list[list[Any]] = [[None, 0, 0]]
     anchored: dict[str, tuple[int, int]] = {}
     for event in yaml.parse(text, Loader=_EventLoader):
-        place = f"{label}:{event.start_mark.line + 1}"
+        place = f"{label}:{event.start_mark.line + 1}" if event.start_mark else label
         if isinstance(event, yaml.CollectionStartEvent):
             stack.append([event.anchor, 1, 1])
             if len(stack) - 1 > budget.depth:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
-from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
-from brevetti_hydra.config import _hydra
 from brevetti_hydra.config.defaults import fill_defaults
 from brevetti_hydra.config.fields import Shape, model_shape
 from brevetti_hydra.config.hydra_node import HydraNode, read_hydra_node
@@ -22,6 +21,7 @@ from brevetti_hydra.settings import RESERVED_NODES, JobNode, JobSettings, Platfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path as FilePath
 
     from brevetti_hydra.config.documents import Document
     from brevetti_hydra.config.overrides import Argument, Request
@@ -79,7 +79,7 @@ class Composition:
         """What the job is called."""
         named = self.written.at(("job", "name"))
         if named is not None and isinstance(named.value, str):
-            return self.resolution.values.get(("job", "name"), named.value)
+            return str(self.resolution.values.get(("job", "name"), named.value))
         choice = self.choices.get("job")
         if choice and not re.search(r"[.:]", choice):
             return choice.rpartition("/")[2]
@@ -158,12 +158,14 @@ def settings_class(job_class: type) -> type[JobSettings]:
     import typing
 
     for owner in job_class.__mro__:
-        annotation = owner.__dict__.get("__annotations__", {}).get("settings")
+        annotation = inspect.get_annotations(owner).get("settings")
         if annotation is None:
             continue
         if isinstance(annotation, str):
             names = vars(sys.modules.get(owner.__module__, typing))
-            hints = typing.get_type_hints(owner, dict(names), {owner.__name__: owner})
+            # This annotation alone: the others may name what is imported for a type checker only.
+            alone = type("alone", (), {"__annotations__": {"settings": annotation}})
+            hints = typing.get_type_hints(alone, dict(names), {owner.__name__: owner})
             annotation = hints["settings"]
         return annotation  # type: ignore[no-any-return]
     return JobSettings
@@ -209,9 +211,7 @@ def _named_target(
     return None
 
 
-def _stack_layers(
-    composition: Composition, layers: list[Node], values: list[Argument]
-) -> None:
+def _stack_layers(composition: Composition, layers: list[Node], values: list[Argument]) -> None:
     root = _RootShape(composition.shapes)
     tree = composition.written
     sent = _info_tree(composition)

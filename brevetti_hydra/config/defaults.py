@@ -21,7 +21,7 @@ __all__ = ["fill_defaults", "with_instance_defaults"]
 
 
 def fill_defaults(tree: Node, shape: Shape) -> None:
-    """Add what nobody wrote, in place: defaults as JSON-like values, `???` where one is required."""
+    """Add what nobody wrote, in place: defaults as JSON-like values, `???` where required."""
     chosen = _variant(tree, shape)
     if chosen is None or tree.children is None:
         return

@@ -183,7 +183,7 @@ def _table(rows: Sequence[Sequence[str]], width: int) -> str:
 
 
 def _wrapped(left: str, text: str, width: int) -> str:
-    """Put the last column beside the others, wrapped under itself; below them if there is no room."""
+    """Put the last column beside the others, wrapped; below them where there is no room."""
     import textwrap
 
     room = width - len(left)

@@ -99,7 +99,9 @@ def parse_document(text: str, label: str, budget: Budget) -> Document:
         mark = error.problem_mark or error.context_mark
         where = origin(mark).place() if mark is not None else Place(label)
         problem = error.problem or "it cannot be read"
-        raise ConfigSyntaxError(f"'{label}' is no valid YAML", where=where, notes=[problem]) from None
+        raise ConfigSyntaxError(
+            f"'{label}' is no valid YAML", where=where, notes=[problem]
+        ) from None
     except yaml.YAMLError as error:
         message = f"'{label}' is no valid YAML"
         raise ConfigSyntaxError(message, where=Place(label), notes=[str(error)]) from None
@@ -192,7 +194,7 @@ class _Builder:
         return children
 
     def _merged(self, node: yaml.Node) -> list[yaml.MappingNode]:
-        nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        nodes: list[Any] = node.value if isinstance(node, yaml.SequenceNode) else [node]
         for candidate in nodes:
             if not isinstance(candidate, yaml.MappingNode):
                 raise yaml.constructor.ConstructorError(

@@ -131,7 +131,7 @@ class Shape:
 
     @property
     def is_text(self) -> bool:
-        """Whether any text may stand there as it is: str, Path, Secret, enums and literals of str."""
+        """Whether any text may stand there as it is: str, Path, Secret, literals of str."""
         literals = _literals(self.annotation)
         if literals:
             return all(isinstance(literal, str) for literal in literals)
@@ -202,7 +202,9 @@ def default_of(field: Field) -> Any:
     if field.info.default_factory_takes_validated_data:
         return None
     value = field.info.get_default(call_default_factory=True)
-    return to_jsonable_python(value, by_alias=False, serialize_unknown=True, inf_nan_mode="constants")
+    return to_jsonable_python(
+        value, by_alias=False, serialize_unknown=True, inf_nan_mode="constants"
+    )
 
 
 def _unwrap(annotation: Any) -> tuple[Any, list[Any]]:
@@ -211,7 +213,7 @@ def _unwrap(annotation: Any) -> tuple[Any, list[Any]]:
         if typing.get_origin(annotation) is Annotated:
             annotation, *found = typing.get_args(annotation)
             metadata += found
-        elif isinstance(annotation, getattr(typing, "TypeAliasType", ())):
+        elif hasattr(annotation, "__value__"):  # `type X = ...` of Python 3.12
             annotation = annotation.__value__
         else:
             return annotation, metadata
@@ -250,15 +252,18 @@ def _read_fields(model: type) -> dict[str, Field]:
             continue
         shape = Shape(info.annotation, [*info.metadata, info])
         aliases = _aliases(name, info)
+        key = name
         if aliases and aliases[0].startswith("_"):
             # A key that Python cannot spell, `_target_`: the alias is what users write and see.
-            name, aliases = aliases[0], (name, *aliases[1:])
-        fields[name] = Field(name, aliases, info, shape, model)
+            key, aliases = aliases[0], (name, *aliases[1:])
+        fields[key] = Field(key, aliases, info, shape, model)
     return fields
 
 
 def _dataclass_fields(model: type) -> dict[str, FieldInfo]:
-    hints = typing.get_type_hints(model, vars(sys.modules.get(model.__module__)), include_extras=True)
+    hints = typing.get_type_hints(
+        model, vars(sys.modules.get(model.__module__)), include_extras=True
+    )
     infos = {}
     for field in dataclasses.fields(model):
         if not field.init:

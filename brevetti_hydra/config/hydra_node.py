@@ -11,13 +11,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from brevetti_hydra.config.origins import Node, Path, dotted, walk
-from brevetti_hydra.errors import InvalidSettingError, RefusedHydraKeyError, SweepNotAskedError
-
-if TYPE_CHECKING:
-    from brevetti_hydra.errors import BrevettiHydraError
+from brevetti_hydra.errors import (
+    BrevettiHydraError,
+    InvalidSettingError,
+    RefusedHydraKeyError,
+    SweepNotAskedError,
+)
 
 __all__ = ["HydraNode", "read_hydra_node"]
 
@@ -113,5 +115,3 @@ def _place(tree: Node, path: Path, node: Node) -> None:
         holder = holder.children.setdefault(key, Node(node.origin, children={}))
     if holder.children is not None:
         holder.children.setdefault(path[-1], node)
-
-

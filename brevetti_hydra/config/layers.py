@@ -1,7 +1,7 @@
-"""Layers of the tree: how arguments and a job's info.json become trees, and how trees are stacked.
+"""Layers of the tree: arguments and info.json as trees, and how trees are stacked.
 
-The layers, lowest first: YAML in Hydra's order, info.json's settings, the command line; the classes'
-defaults lie beneath all of them and are filled in afterwards (`defaults.py`).
+The layers, lowest first: YAML in Hydra's order, info.json's settings, the command line. The
+classes' defaults lie beneath all of them and are filled in afterwards (`defaults.py`).
 """
 
 from __future__ import annotations
@@ -255,7 +255,7 @@ def _override_value(argument: Argument, shape: Shape | None) -> Any:
             f"'{argument.text}' cannot be read",
             where=argument.origin.place(),
             notes=[argument.fault or "it does not follow the override grammar"],
-            hint=f"put the value in quotes: {argument.key}='\"...\"', or write --{argument.key} ...",
+            hint=f"quote the value: {argument.key}='\"...\"', or write --{argument.key} ...",
         )
     if parsed.is_sweep_override():
         raise SweepNotAskedError(

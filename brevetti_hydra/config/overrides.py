@@ -253,9 +253,9 @@ class _Reader:
             self._flags[field] = True
             return
         choices = _CHOICES.get(field)
-        if value is None and takes == "must":
-            value = self._next(name)
-        elif value is None and choices and self._peek() in choices:
+        if (value is None and takes == "must") or (
+            value is None and choices and self._peek() in choices
+        ):
             value = self._next(name)
         if choices:
             value = value or choices[0]
@@ -331,9 +331,7 @@ def _no_override(argument: Argument) -> OverrideSyntaxError:
         hint = f"write it as {colon.group(1)}={colon.group(2)}"
     elif text.startswith("="):
         hint = "name the key before '=': key=value"
-    return OverrideSyntaxError(
-        f"'{text}' is no override", where=argument.origin.place(), hint=hint
-    )
+    return OverrideSyntaxError(f"'{text}' is no override", where=argument.origin.place(), hint=hint)
 
 
 def _wrong_key(argument: Argument) -> OverrideSyntaxError:

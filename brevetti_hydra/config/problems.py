@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from brevetti_hydra._text import quote_all, shorten, similar_name
 from brevetti_hydra.config.layers import shape_at
 from brevetti_hydra.config.masks import MASK
-from brevetti_hydra.config.origins import MISSING, Node, Origin, dotted
+from brevetti_hydra.config.origins import Node, Origin, dotted
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     InvalidSettingError,
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["find_problems"]
 
-_UNKNOWN_TYPES = {"extra_forbidden", "unexpected_keyword_argument", "unexpected_positional_argument"}
+_UNKNOWN_TYPES = {
+    "extra_forbidden",
+    "unexpected_keyword_argument",
+    "unexpected_positional_argument",
+}
 _MISSING_TYPES = {"missing", "missing_argument", "missing_keyword_only_argument"}
 # pydantic speaks of input and strings; users speak of settings, numbers and text.
 _MUST = {
@@ -236,9 +240,7 @@ def _unknown(
     )
 
 
-def _other_variant(
-    key: str, path: tuple[str, ...], holder: Shape | None, tree: Node
-) -> str | None:
+def _other_variant(key: str, path: tuple[str, ...], holder: Shape | None, tree: Node) -> str | None:
     """Say so where a key belongs to a variant that is not chosen."""
     if holder is None or not holder.discriminator:
         return None
@@ -297,7 +299,9 @@ def _description(path: tuple[Any, ...], shape: Shape, tree: Node) -> list[str]:
     if not keys:
         return []
     holder = shape_at(shape, keys[:-1], tree) if len(keys) > 1 else shape
-    candidates = list(holder.variants.values()) if holder is not None and holder.variants else [holder]
+    candidates = (
+        list(holder.variants.values()) if holder is not None and holder.variants else [holder]
+    )
     for candidate in candidates:
         field = candidate.field(keys[-1]) if candidate is not None else None
         if field is not None and field.info.description:
@@ -317,5 +321,3 @@ def _owner_place(path: tuple[Any, ...], shape: Shape, tree: Node) -> Place | Non
     if isinstance(model, type):
         return Place(f"class {model.__name__}")
     return origin.place() if origin is not None else None
-
-

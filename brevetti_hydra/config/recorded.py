@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compose_recorded", "recorded_tree"]
 
+
 def recorded_tree(composition: Composition) -> dict[str, Any]:
     """Give the composed tree for a record: secrets masked, interpolations unresolved.
 
@@ -55,8 +56,7 @@ def compose_recorded(
 def _recorded(node: Node, path: Path, composition: Composition) -> Any:
     if node.children is not None:
         return {
-            key: _recorded(child, (*path, key), composition)
-            for key, child in node.children.items()
+            key: _recorded(child, (*path, key), composition) for key, child in node.children.items()
         }
     is_setting = bool(path) and path[0] not in RESERVED_NODES
     shape = shape_at(composition.shape(), path, composition.filled) if is_setting else None

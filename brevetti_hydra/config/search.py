@@ -11,31 +11,43 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from brevetti_hydra._text import quote_all, similar_name
 from brevetti_hydra.config import _hydra
+from brevetti_hydra.config.documents import Document
+from brevetti_hydra.config.faults import (
+    composition_error,
+    config_not_found,
+    unknown_group,
+    unknown_option,
+)
 from brevetti_hydra.config.origins import Node, Origin
+from brevetti_hydra.config.overrides import Argument
 from brevetti_hydra.config.source import ClassSource, DocumentSource, FolderSource
 from brevetti_hydra.config.targets import locate_package
 from brevetti_hydra.errors import (
     BrevettiHydraError,
-    CompositionError,
     ConfigErrors,
     ConfigNotFoundError,
     InvalidSettingError,
-    Place,
     SweepNotAskedError,
-    UnknownOptionError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from brevetti_hydra.config.documents import Document
-    from brevetti_hydra.config.overrides import Argument, Request
+    from brevetti_hydra.config.overrides import Request
     from brevetti_hydra.config.project import Project
 
-__all__ = ["PRIMARY", "Group", "Option", "PlannedDocument", "SearchPath", "list_groups",
-           "open_repository", "plan", "shipped_folder"]
+__all__ = [
+    "PRIMARY",
+    "Group",
+    "Option",
+    "PlannedDocument",
+    "SearchPath",
+    "list_groups",
+    "open_repository",
+    "plan",
+    "shipped_folder",
+]
 
 # The primary config that the harness ships; another name than Hydra's customary `config`, so that
 # a user's `conf/config.yaml` does not shadow it by accident.
@@ -57,7 +69,7 @@ class SearchPath(NamedTuple):
         """Give the document of a config that takes part."""
         source = self.repository.source_of(config_path)
         if not isinstance(source, DocumentSource):
-            raise _not_found(config_path, self.repository)
+            raise config_not_found(config_path, self.repository)
         self.repository.load_config(config_path)
         return source.documents[config_path]
 
@@ -123,7 +135,10 @@ def open_repository(request: Request, project: Project, folder: Path) -> SearchP
     flags = request.flags
     named = [
         (flag, value)
-        for flag, value in (("--config-path", flags.config_path), ("--config-dir", flags.config_dir))
+        for flag, value in (
+            ("--config-path", flags.config_path),
+            ("--config-dir", flags.config_dir),
+        )
         if value is not None
     ]
     folders: list[tuple[str, Path]] = []
@@ -155,23 +170,25 @@ def plan(search: SearchPath, arguments: Sequence[Argument]) -> Plan:
     values = [argument for argument in arguments if argument not in groups]
     _check_choices(groups, repository)
     chosen = {argument.parsed.get_key_element(): argument for argument in groups if argument.parsed}
-    signs: dict[str, str] = {}
-    while True:
-        overrides = [
-            _with_sign(argument, signs.get(argument.text, argument.sign))
-            for argument in chosen.values()
-        ]
-        try:
-            files, choices = _hydra.plan_files(repository, search.primary, overrides)
-            break
-        except _hydra.COMPOSITION_FAULTS as error:
-            # `k=x` and `+k=x` mean the same, whether the group stands in the defaults or not.
-            turned = _turned(error, list(chosen.values()), signs)
-            if turned is None:
-                raise _composition_error(error, search, arguments) from error
-            signs.update(turned)
+    files, choices = _planned(search, list(chosen.values()), arguments)
     planned = [PlannedDocument(search.document(f.config_path), f.package) for f in files]
     return Plan(planned, choices, values)
+
+
+def _planned(
+    search: SearchPath, groups: Sequence[Argument], arguments: Sequence[Argument]
+) -> tuple[list[_hydra.PlannedFile], dict[str, str | None]]:
+    """Ask Hydra; `k=x` and `+k=x` mean the same, whether a defaults list has the group or not."""
+    signs: dict[str, str] = {}
+    while True:
+        overrides = [_with_sign(group, signs.get(group.text, group.sign)) for group in groups]
+        try:
+            return _hydra.plan_files(search.repository, search.primary, overrides)
+        except _hydra.COMPOSITION_FAULTS as error:
+            turned = _turned(error, groups, signs)
+            if turned is None:
+                raise composition_error(error, search.repository, arguments) from error
+            signs.update(turned)
 
 
 def list_groups(search: SearchPath) -> list[Group]:
@@ -226,7 +243,7 @@ def _search_path(
     sources.append(ClassSource())
     repository = _hydra.Repository(sources)
     if not repository.config_exists(primary):
-        raise _not_found(primary, repository)
+        raise config_not_found(primary, repository)
     return SearchPath(repository, primary)
 
 
@@ -282,7 +299,7 @@ def _is_group_choice(argument: Argument, repository: _hydra.Repository) -> bool:
         return False
     if not repository.group_exists(parsed.key_or_group):
         if "/" in argument.key or "@" in argument.key:
-            raise _unknown_group(argument, repository)
+            raise unknown_group(argument, repository)
         return False
     return parsed.is_sweep_override() or not isinstance(parsed.value(), dict)
 
@@ -302,7 +319,7 @@ def _check_choices(groups: Sequence[Argument], repository: _hydra.Repository) ->
             if option is None or "${" in str(option):
                 continue
             if not repository.config_exists(f"{group}/{option}"):
-                problems.append(_unknown_option(group, str(option), argument.origin, repository))
+                problems.append(unknown_option(group, str(option), argument.origin, repository))
     if problems:
         raise ConfigErrors(problems)
 
@@ -343,105 +360,3 @@ def _sweep(argument: Argument) -> SweepNotAskedError:
         where=argument.origin.place(),
         hint="choose one option",
     )
-
-
-def _unknown_option(
-    group: str, option: str, origin: Origin, repository: _hydra.Repository
-) -> UnknownOptionError:
-    options = repository.get_group_options(group)
-    nearest = similar_name(option, options)
-    hint = f"a similar name exists: '{nearest}'" if nearest else None
-    if hint is None and group == "job":
-        hint = "or name a class: job=my_package.module:MyJob"
-    return UnknownOptionError(
-        f"the group '{group}' has no option '{option}'",
-        where=origin.place(),
-        notes=[f"it has {quote_all(options)}"] if options else ["it has no options"],
-        hint=hint,
-    )
-
-
-def _unknown_group(argument: Argument, repository: _hydra.Repository) -> UnknownOptionError:
-    name = argument.key.partition("@")[0]
-    known = sorted({n for s in repository.get_sources() for n in s.list("", _hydra.ObjectType.GROUP)})
-    nearest = similar_name(name, known)
-    return UnknownOptionError(
-        f"there is no group '{name}'",
-        where=argument.origin.place(),
-        notes=[f"there are {quote_all(known)}"] if known else [],
-        hint=f"a similar name exists: '{nearest}'" if nearest else None,
-    )
-
-
-def _not_found(config_path: str, repository: _hydra.Repository) -> ConfigNotFoundError:
-    folders = [s.path for s in repository.get_sources() if isinstance(s, FolderSource)]
-    return ConfigNotFoundError(
-        f"there is no config '{config_path}'",
-        notes=["looked in " + ", ".join(f"'{folder}'" for folder in folders)],
-    )
-
-
-def _composition_error(
-    error: Exception, search: SearchPath, arguments: Sequence[Argument]
-) -> BrevettiHydraError:
-    """Translate what Hydra says about a defaults list, and find the line that it is about."""
-    if isinstance(error, BrevettiHydraError):
-        return error
-    missing = getattr(error, "missing_cfg_file", None)
-    if missing:
-        group, _, option = str(missing).rpartition("/")
-        origin = _entry_that_names(group, option, search)
-        if group and origin is not None:
-            return _unknown_option(group, option, origin, search.repository)
-        if group:
-            return _unknown_option(group, option, Origin("yaml", str(missing)), search.repository)
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    must = next((line for line in lines if line.startswith("You must specify")), None)
-    if must:
-        group = must.split("'")[1]
-        options = search.repository.get_group_options(group)
-        return UnknownOptionError(
-            f"the group '{group}' needs an option",
-            notes=[f"it has {quote_all(options)}"],
-            hint=f"choose one: {group}={options[0] if options else 'NAME'}",
-        )
-    return CompositionError(
-        "the defaults lists do not compose",
-        where=_first_place(lines, arguments),
-        notes=lines[:4],
-    )
-
-
-def _first_place(lines: Sequence[str], arguments: Sequence[Argument]) -> Place | None:
-    text = " ".join(lines)
-    for argument in arguments:
-        if argument.parsed is not None and f"'{argument.parsed.key_or_group}'" in text:
-            return argument.origin.place()
-    return None
-
-
-def _entry_that_names(group: str, option: str, search: SearchPath) -> Origin | None:
-    for source in search.repository.get_sources():
-        for document in getattr(source, "documents", {}).values():
-            entries = document.defaults if isinstance(document.defaults, list) else []
-            for entry, origin in zip(entries, document.defaults_origins, strict=False):
-                if _names(entry, group, option):
-                    return origin  # type: ignore[no-any-return]
-    return None
-
-
-def _names(entry: object, group: str, option: str) -> bool:
-    if isinstance(entry, str):
-        return entry.partition("@")[0].lstrip("/") in {f"{group}/{option}", option}
-    if not isinstance(entry, dict):
-        return False
-    for key, value in entry.items():
-        options = value if isinstance(value, list) else [value]
-        if option in options and str(key).split()[-1].partition("@")[0].strip("/") in {
-            group,
-            group.rpartition("/")[2],
-        }:
-            return True
-    return False
-
-

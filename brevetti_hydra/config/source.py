@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["ClassSource", "DocumentSource", "FolderSource"]
 
 
-class DocumentSource(ConfigSource):  # type: ignore[misc]
+class DocumentSource(ConfigSource):
     """A source that keeps the documents it served; Hydra itself sees their defaults lists only."""
 
     def __init__(self, provider: str, path: str) -> None:

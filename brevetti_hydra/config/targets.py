@@ -50,9 +50,7 @@ def is_target(text: str) -> bool:
     )
 
 
-def load_target(
-    target: str, project: Project, base: type, where: Place | None = None
-) -> type:
+def load_target(target: str, project: Project, base: type, where: Place | None = None) -> type:
     """Import the Job class that a target names.
 
     Args:
@@ -77,12 +75,14 @@ def load_target(
     if located.root is not None and sys.path[:1] != [str(located.root)]:
         # In front, so that no installed package of the same name is imported in its place.
         sys.path.insert(0, str(located.root))
-    found = _get(_import(module, target, where), name, target, where)
+    found = _get(_import(module, where), name, target, where)
     if not isinstance(found, type) or not issubclass(found, base):
         raise NotAJobError(
             f"'{target}' is no subclass of {base.__name__}",
             where=where,
-            notes=[f"it is {found!r}" if not isinstance(found, type) else f"it is the class {name}"],
+            notes=[
+                f"it is {found!r}" if not isinstance(found, type) else f"it is the class {name}"
+            ],
             hint=f"derive it: class {name.split('.')[-1]}(brevetti_hydra.Job)",
         )
     return found
@@ -117,8 +117,8 @@ def _locate(module: str, target: str, project: Project, where: Place | None) -> 
     if _is_entry_point(target):
         return _Located(None, None)
     installed = own or _find(module, [Path(entry) for entry in sys.path if entry])
-    if installed is None and module.split(".")[0] not in sys.builtin_module_names:
-        top = module.split(".")[0]
+    if installed is None and module.split(".", maxsplit=1)[0] not in sys.builtin_module_names:
+        top = module.split(".", maxsplit=1)[0]
         raise TargetNotFoundError(
             f"there is no module '{module}' in this project",
             where=where,
@@ -190,7 +190,7 @@ def _nearest_module(top: str, project: Project) -> str | None:
     return f"a similar name exists: '{nearest}'" if nearest else None
 
 
-def _import(module: str, target: str, where: Place | None) -> object:
+def _import(module: str, where: Place | None) -> object:
     try:
         return importlib.import_module(module)
     except BrevettiHydraError:

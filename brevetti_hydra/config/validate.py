@@ -9,8 +9,8 @@ from pydantic import BaseModel, ValidationError
 from brevetti_hydra._text import escape_control
 from brevetti_hydra.config.compose import Composition, settings_class
 from brevetti_hydra.config.defaults import with_instance_defaults
-from brevetti_hydra.config.origins import MISSING, Node, Path, dotted, walk
 from brevetti_hydra.config.masks import MASK, masked_argument
+from brevetti_hydra.config.origins import MISSING, Node, Path, dotted, walk
 from brevetti_hydra.config.problems import find_problems
 from brevetti_hydra.errors import (
     BrevettiHydraError,
@@ -208,7 +208,11 @@ def _in_reading_order(problems: list[BrevettiHydraError]) -> list[BrevettiHydraE
         if problem.where is None:
             return (2, "", 0)
         if problem.where.line is not None:
-            return (0, problem.where.label.rpartition(":")[0].rpartition(":")[0], problem.where.line)
+            return (
+                0,
+                problem.where.label.rpartition(":")[0].rpartition(":")[0],
+                problem.where.line,
+            )
         head = problem.where.label.partition(":")[0].split()
         number = int(head[1]) if len(head) > 1 and head[1].isdigit() else 0
         return (1, "", number) if number else (2, problem.where.label, 0)

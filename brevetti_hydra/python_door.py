@@ -1,0 +1,179 @@
+"""`Job.init`: the way from a Python program, script or notebook to a Job."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from brevetti_hydra.config import (
+    Argument,
+    Composition,
+    Request,
+    compose,
+    find_project,
+    read_argv,
+    read_overrides,
+    settings_class,
+)
+from brevetti_hydra.errors import (
+    BrevettiHydraError,
+    PlatformNotAvailableError,
+    RunNotFoundError,
+    UsageError,
+)
+from brevetti_hydra.job import Job
+from brevetti_hydra.opening import RESUME_VARIABLE, open_run, own_target, reopen_run
+from brevetti_hydra.settings import check_names
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from brevetti_hydra.run.events import Observer
+    from brevetti_hydra.run.folders import RunFolder
+
+__all__ = ["open_from_python", "show_progress"]
+
+AnyJob = TypeVar("AnyJob", bound=Job)
+
+
+def open_from_python(
+    job_class: type[AnyJob],
+    given: Mapping[str, str],
+    overrides: Sequence[str],
+    config_dir: str | os.PathLike[str] | None,
+    argv: Sequence[str] | None,
+) -> AnyJob:
+    """Open a job for `Job.init`; its docstring tells the arguments and errors."""
+    is_program = argv is None and not _is_interactive()
+    arguments = sys.argv[1:] if is_program else list(argv or ())
+    folder = Path.cwd()
+    try:
+        budget = find_project(folder).budget
+        request = read_argv(arguments, budget)
+        request = _joined(request, given, read_overrides(overrides, budget), config_dir)
+        if is_program and _prints_only(request, job_class, folder):
+            raise SystemExit(0)
+        return _opened(job_class, request, folder)
+    except BrevettiHydraError as error:
+        if not is_program or error.exit_code != UsageError.exit_code:
+            raise
+        print(error, file=sys.stderr)  # noqa: T201 - a program that was started wrongly
+        if request_asks_for_traceback(arguments):
+            raise
+        raise SystemExit(error.exit_code) from None
+
+
+def request_asks_for_traceback(arguments: Sequence[str]) -> bool:
+    """Whether the whole chain of an error is wanted."""
+    return "--traceback" in arguments
+
+
+def show_progress(settings: Mapping[str, Any]) -> Observer:
+    """Make an observer that shows progress; it opens at the first event and closes at the end."""
+    from brevetti_hydra.run.display import open_display
+    from brevetti_hydra.run.events import RunEvent, StateChanged
+
+    shown: list[Any] = []
+
+    def observer(event: RunEvent) -> None:
+        if not shown:
+            shown.append(open_display(settings))
+        display = shown[0]
+        if display is None:
+            return
+        display(event)
+        if isinstance(event, StateChanged) and event.record.state.is_finished:
+            display.close()
+            shown.clear()
+
+    return observer
+
+
+def _opened(job_class: type[AnyJob], request: Request, folder: Path) -> AnyJob:
+    from brevetti_hydra.run.folders import runs_root
+    from brevetti_hydra.run.history import find_run
+
+    check_names(settings_class(job_class))
+    resumed = os.environ.get(RESUME_VARIABLE)
+    job_id = request.container.get("job_id")
+    run: RunFolder | None = None
+    if resumed:
+        run = find_run(resumed, runs_root())
+    elif job_id is not None and "info_file" not in request.container:
+        run = _known_run(job_id, request)
+    job: Job
+    if run is not None:
+        job = reopen_run(run, folder=folder, job_class=job_class, observe=show_progress)
+    else:
+        command = [Path(sys.executable).name, *sys.argv]
+        job = open_run(
+            request, folder=folder, command=command, job_class=job_class, observe=show_progress
+        )
+    return job  # type: ignore[return-value]
+
+
+def _known_run(job_id: str, request: Request) -> RunFolder:
+    from brevetti_hydra.run.folders import runs_root
+    from brevetti_hydra.run.history import find_run
+
+    if request.api_key is not None:
+        raise PlatformNotAvailableError(
+            f"the job '{job_id}' cannot be fetched: this version has no remote platform",
+            notes=["an id with a key names a job on a server"],
+            hint="download the job's info.json and give it with --info_file info.json",
+        )
+    root = runs_root()
+    try:
+        return find_run(job_id, root)
+    except RunNotFoundError as error:
+        raise PlatformNotAvailableError(
+            f"the local platform knows no job '{job_id}'",
+            notes=[f"looked for a run of that id in {root}"],
+            hint="leave the id out for a new run, or give the job's --info_file",
+        ) from error
+
+
+def _joined(
+    request: Request,
+    given: Mapping[str, str],
+    overrides: tuple[Argument, ...],
+    config_dir: str | os.PathLike[str] | None,
+) -> Request:
+    """Lay a command line over what code gave."""
+    from pydantic import SecretStr
+
+    container = {k: v for k, v in given.items() if k != "api_key"}
+    for name, value in request.container.items():
+        if name == "job_id" and container.get(name, value) != value:
+            message = f"'--job_id {value}' contradicts '{container[name]}', given in code"
+            raise UsageError(message, hint="name the job once")
+        container[name] = value
+    api_key = request.api_key
+    if api_key is None and "api_key" in given:
+        api_key = SecretStr(given["api_key"])
+    flags = request.flags
+    if config_dir is not None and flags.config_dir is None:
+        flags = flags._replace(config_dir=os.fspath(config_dir))
+    return Request((*overrides, *request.arguments), container, api_key, flags)
+
+
+def _prints_only(request: Request, job_class: type[Job], folder: Path) -> bool:
+    """Answer `--help`, `--version`, `--cfg` and `--info` of a user's own script."""
+    from brevetti_hydra.config.answers import answer
+
+    def composed() -> Composition:
+        target, _ = own_target(job_class)
+        return compose(request, folder=folder, base=Job, job_class=job_class, target=target)
+
+    text = answer(request, composed, Path(sys.argv[0]).name)
+    if text is not None:
+        print(text)  # noqa: T201 - what was asked for
+    return text is not None
+
+
+def _is_interactive() -> bool:
+    """Whether this is an IPython kernel, whose sys.argv belongs to the kernel."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return shell is not None
