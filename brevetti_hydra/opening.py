@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from brevetti_hydra.config import (
     Composition,
@@ -22,6 +22,7 @@ from brevetti_hydra.config import (
 from brevetti_hydra.config.masks import masked_argument
 from brevetti_hydra.config.recorded import compose_recorded, recorded_tree
 from brevetti_hydra.errors import (
+    ConfigNotFoundError,
     JobClassError,
     NotAJobError,
     PlatformNotAvailableError,
@@ -32,7 +33,7 @@ from brevetti_hydra.record import JobRef
 from brevetti_hydra.settings import check_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from brevetti_hydra.run.events import Observer
     from brevetti_hydra.run.folders import RunFolder
@@ -64,7 +65,7 @@ class Ready(NamedTuple):
 
     composition: Composition
     validated: Validated
-    entry: str
+    entry: Literal["target", "script", "interactive"]
 
 
 def prepare(request: Request, folder: Path, job_class: type[Job] | None = None) -> Ready:
@@ -82,7 +83,7 @@ def prepare(request: Request, folder: Path, job_class: type[Job] | None = None) 
     """
     _refuse_remote(request)
     target = None
-    entry = "target"
+    entry: Literal["target", "script", "interactive"] = "target"
     if job_class is not None:
         target, entry = own_target(job_class)
     info = _read_info(request, folder)
@@ -99,7 +100,7 @@ def open_run(
     folder: Path,
     command: Sequence[str],
     job_class: type[Job] | None = None,
-    observe: Callable[[Mapping[str, Any]], Observer] | None = None,
+    observers: Iterable[Observer] = (),
     stdout_to_stderr: bool = False,
     git: GitProbe | None = None,
 ) -> Job:
@@ -110,7 +111,7 @@ def open_run(
         folder: Where it was started.
         command: The command line for the record.
         job_class: The job, where code has it already.
-        observe: Makes an observer of the run's events, given its settings.
+        observers: Told of each event of the run.
         stdout_to_stderr: Send what the job prints to stderr.
         git: A look at the source tree that was begun earlier.
 
@@ -149,7 +150,6 @@ def open_run(
         secrets=secrets,
         package_folders=_package_folders(composition.job_class),
     )
-    observers = [] if observe is None else [observe(validated.settings_json)]
     context = RunContext(plan, observers=observers, stdout_to_stderr=stdout_to_stderr, git=git)
     return _bind(composition.job_class, validated, context)
 
@@ -159,7 +159,7 @@ def reopen_run(
     *,
     folder: Path,
     job_class: type[Job] | None = None,
-    observe: Callable[[Mapping[str, Any]], Observer] | None = None,
+    observers: Iterable[Observer] = (),
     stdout_to_stderr: bool = False,
 ) -> Job:
     """Open an existing run from its record alone, to browse it or to start a new attempt.
@@ -168,7 +168,7 @@ def reopen_run(
         run: Its folder.
         folder: The working directory.
         job_class: The job, where code has it already; else the record names it.
-        observe: Makes an observer of the run's events, given its settings.
+        observers: Told of each event of the run.
         stdout_to_stderr: Send what the job prints to stderr.
 
     Raises:
@@ -201,7 +201,6 @@ def reopen_run(
         secrets=secret_texts(composition),
         package_folders=_package_folders(job_class),
     )
-    observers = [] if observe is None else [observe(validated.settings_json)]
     context = RunContext.reopen(run, plan, observers=observers, stdout_to_stderr=stdout_to_stderr)
     return _bind(job_class, validated, context)
 
@@ -224,9 +223,14 @@ def _read_info(request: Request, folder: Path) -> dict[str, Any] | None:
     path = request.container.get("info_file")
     if path is None:
         return None
-    from brevetti_hydra.platform.info import read_info
+    from brevetti_hydra.platform.info import parse_info
 
-    info = read_info(folder / path)
+    try:
+        content = (folder / path).read_bytes()
+    except OSError as error:
+        message = f"cannot read the info file '{path}'"
+        raise ConfigNotFoundError(message, notes=[error.strerror or str(error)]) from error
+    info: dict[str, Any] = parse_info(content, label=path)
     job_id = request.container.get("job_id")
     if job_id is not None and info.get("id") not in (None, job_id):
         raise UsageError(
@@ -236,7 +240,9 @@ def _read_info(request: Request, folder: Path) -> dict[str, Any] | None:
     return info
 
 
-def own_target(job_class: type[Job]) -> tuple[str, str]:
+def own_target(
+    job_class: type[Job],
+) -> tuple[str, Literal["target", "script", "interactive"]]:
     """Name a class that called `init` itself, and tell how it is reached again.
 
     Returns:
@@ -254,13 +260,13 @@ def own_target(job_class: type[Job]) -> tuple[str, str]:
     return f"{name}:{job_class.__qualname__}", "script"
 
 
-def _job_ref(composition: Composition, entry: str) -> JobRef:
+def _job_ref(composition: Composition, entry: Literal["target", "script", "interactive"]) -> JobRef:
     file = _source_file(composition.job_class)
     return JobRef(
         name=composition.job_name,
         target=composition.target,
         file=None if file is None else str(file),
-        entry=entry,  # type: ignore[arg-type]
+        entry=entry,
     )
 
 

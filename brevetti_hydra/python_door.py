@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from brevetti_hydra.config import (
     Argument,
@@ -30,10 +30,10 @@ from brevetti_hydra.settings import check_names
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from brevetti_hydra.run.events import Observer
+    from brevetti_hydra.run.display import observe
     from brevetti_hydra.run.folders import RunFolder
 
-__all__ = ["open_from_python", "show_progress"]
+__all__ = ["open_from_python"]
 
 AnyJob = TypeVar("AnyJob", bound=Job)
 
@@ -70,32 +70,12 @@ def request_asks_for_traceback(arguments: Sequence[str]) -> bool:
     return "--traceback" in arguments
 
 
-def show_progress(settings: Mapping[str, Any]) -> Observer:
-    """Make an observer that shows progress; it opens at the first event and closes at the end."""
-    from brevetti_hydra.run.display import open_display
-    from brevetti_hydra.run.events import RunEvent, StateChanged
-
-    shown: list[Any] = []
-
-    def observer(event: RunEvent) -> None:
-        if not shown:
-            shown.append(open_display(settings))
-        display = shown[0]
-        if display is None:
-            return
-        display(event)
-        if isinstance(event, StateChanged) and event.record.state.is_finished:
-            display.close()
-            shown.clear()
-
-    return observer
-
-
 def _opened(job_class: type[AnyJob], request: Request, folder: Path) -> AnyJob:
     from brevetti_hydra.run.folders import runs_root
     from brevetti_hydra.run.history import find_run
 
     check_names(settings_class(job_class))
+    observers = observe()
     resumed = os.environ.get(RESUME_VARIABLE)
     job_id = request.container.get("job_id")
     run: RunFolder | None = None
@@ -105,11 +85,11 @@ def _opened(job_class: type[AnyJob], request: Request, folder: Path) -> AnyJob:
         run = _known_run(job_id, request)
     job: Job
     if run is not None:
-        job = reopen_run(run, folder=folder, job_class=job_class, observe=show_progress)
+        job = reopen_run(run, folder=folder, job_class=job_class, observers=observers)
     else:
         command = [Path(sys.executable).name, *sys.argv]
         job = open_run(
-            request, folder=folder, command=command, job_class=job_class, observe=show_progress
+            request, folder=folder, command=command, job_class=job_class, observers=observers
         )
     return job  # type: ignore[return-value]
 
