@@ -65,6 +65,21 @@ def test_each_foreign_library_has_one_door(library: str) -> None:
     assert [] == importers
 
 
+def test_the_face_of_the_package_is_for_users() -> None:
+    """Below the jobs that ship, no module takes anything but the version from the package's face."""
+    taken = {
+        f"{path.name}: {alias.name}"
+        for path in MODULES
+        if not path.relative_to(PACKAGE).as_posix().startswith(("jobs/", "cli/", "testing/"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "brevetti_hydra"
+        for alias in node.names
+        if not (PACKAGE / alias.name).is_dir() and not (PACKAGE / f"{alias.name}.py").is_file()
+    }
+
+    assert set() == {each for each in taken if not each.endswith("__version__")}
+
+
 def test_tests_stay_outside_of_the_package() -> None:
     """No module of the package imports the tests, the benchmarks or the examples."""
     strangers = {
