@@ -1,0 +1,1 @@
+"""A project of its own: it tells good vials from bad ones."""
