@@ -30,7 +30,6 @@ from brevetti_hydra.settings import check_names
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from brevetti_hydra.run.display import observe
     from brevetti_hydra.run.folders import RunFolder
 
 __all__ = ["open_from_python"]
@@ -71,6 +70,7 @@ def request_asks_for_traceback(arguments: Sequence[str]) -> bool:
 
 
 def _opened(job_class: type[AnyJob], request: Request, folder: Path) -> AnyJob:
+    from brevetti_hydra.run.display import observe
     from brevetti_hydra.run.folders import runs_root
     from brevetti_hydra.run.history import find_run
 

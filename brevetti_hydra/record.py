@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
-    import os
-
     from brevetti_hydra.settings import JobSettings
 
 __all__ = [
@@ -103,6 +101,7 @@ class Attempt(_Model):
     pid: int
     process_started: str = Field(description="start mark of the process; '' where unknown")
     started: str = Field(description="UTC, ISO 8601")
+    lease_s: float = Field(60.0, description="silence after which it counts as lost elsewhere")
     ended: str | None = None
     state: RunState = RunState.RUNNING
     failure: Failure | None = None
@@ -174,6 +173,7 @@ class RunRecord(_Model):
     )
     failure: Failure | None = None
     snapshot_sha256: str = ""
+    journal_bytes: int = Field(0, description="how much of the journal the record tells")
 
 
 class SourceFile(_Model):
@@ -205,5 +205,5 @@ class Runnable(Protocol):
 
     settings: JobSettings
 
-    def run(self) -> str | os.PathLike[str] | None:
-        """Do the work; the returned path, if any, is the model to store."""
+    def run(self) -> Any:
+        """Do the work; the returned path (a text, os.PathLike or UPath), if any, is the model."""
