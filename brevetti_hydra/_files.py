@@ -207,6 +207,10 @@ class Appender:
             raise _unwritable(self.path, error) from error
         _pass(point, "after")
 
+    def fileno(self) -> int:
+        """Give the file's descriptor, for those who write without Python."""
+        return self._descriptor
+
     def close(self) -> None:
         """Close the file; a second call does nothing."""
         descriptor, self._descriptor = self._descriptor, -1

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from brevetti_hydra._clock import SYSTEM_CLOCK, Clock
+from brevetti_hydra._files import lock, remove, write_whole
+from brevetti_hydra.errors import WrongStateError
+from brevetti_hydra.run.settling import settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,16 +18,58 @@ if TYPE_CHECKING:
 __all__ = ["remove_run", "set_note", "set_tags"]
 
 
-def set_tags(folder: RunFolder, *, add: Iterable[str] = (), remove: Iterable[str] = ()) -> RunRecord:
-    """Add tags to a run's record and take others away."""
-    raise NotImplementedError
+def set_tags(folder: RunFolder, tags: Iterable[str], *, clock: Clock = SYSTEM_CLOCK) -> RunRecord:
+    """Replace the tags of a run, while it is at work too; each counts once, in their order.
+
+    Returns:
+        The record with the tags.
+
+    Raises:
+        RunNotFoundError: There is no run in the folder.
+        RecordUnreadableError: Its record is damaged.
+        StorageWriteError: It cannot be written.
+    """
+    return _annotate(folder, {"tags": tuple(dict.fromkeys(tags))}, clock)
 
 
-def set_note(folder: RunFolder, note: str | None) -> RunRecord:
-    """Set a run's note, or remove it with None."""
-    raise NotImplementedError
+def set_note(folder: RunFolder, note: str | None, *, clock: Clock = SYSTEM_CLOCK) -> RunRecord:
+    """Set the note of a run, or remove it with None.
+
+    Returns:
+        The record with the note.
+
+    Raises:
+        RunNotFoundError: There is no run in the folder.
+        RecordUnreadableError: Its record is damaged.
+        StorageWriteError: It cannot be written.
+    """
+    return _annotate(folder, {"note": note}, clock)
 
 
-def remove_run(folder: RunFolder) -> None:
-    """Remove a run's folder with everything in it."""
-    raise NotImplementedError
+def _annotate(folder: RunFolder, changes: dict[str, Any], clock: Clock) -> RunRecord:
+    settle(folder, clock=clock)
+    with lock(folder.lock, point="run.locked"):
+        # With the lock nobody is between journal and record.
+        record = settle(folder, clock=clock, is_locked=True)
+        record = record.model_copy(update=changes)
+        content = record.model_dump_json(indent=1).encode() + b"\n"
+        # Nothing but this file has it: it must outlive the machine.
+        write_whole(folder.record, content, point="record.annotated")
+    return record
+
+
+def remove_run(folder: RunFolder, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    """Remove a run's folder with everything in it; a storage space elsewhere stays.
+
+    Raises:
+        WrongStateError: The run is at work.
+        RunNotFoundError: There is no run in the folder.
+        StorageWriteError: It cannot be removed.
+    """
+    record = settle(folder, clock=clock)
+    if not record.state.is_finished:
+        raise WrongStateError(
+            f"run '{record.folder}' is {record.state.value} and cannot be removed",
+            hint="stop it first, or wait for its end",
+        )
+    remove(folder.root, point="run.removed")

@@ -1,30 +1,52 @@
-"""RunContext: the running job's side of a run; a Job delegates to it."""
+"""RunContext: a job's side of its run; a Job delegates to it."""
 
 from __future__ import annotations
 
+import operator
 import os
-from typing import TYPE_CHECKING, SupportsFloat
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, SupportsFloat
 
-from brevetti_hydra._clock import SYSTEM_CLOCK, Clock
+from brevetti_hydra._clock import SYSTEM_CLOCK, Clock, format_utc
+from brevetti_hydra._files import make_folder
+from brevetti_hydra.errors import (
+    InvalidMetricError,
+    NotRunningError,
+    PlatformNotAvailableError,
+    WrongStateError,
+)
 from brevetti_hydra.record import RunRecord, RunState
+from brevetti_hydra.run.folders import RunFolder, new_run_id, runs_root
+from brevetti_hydra.run.masking import Masking
+from brevetti_hydra.run.metrics import check_metric_name, to_metric
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from upath import UPath
 
     from brevetti_hydra.record import Runnable
     from brevetti_hydra.run.events import Observer
-    from brevetti_hydra.run.folders import RunFolder
     from brevetti_hydra.run.git import GitProbe
     from brevetti_hydra.run.plan import RunPlan
+    from brevetti_hydra.run.session import Session
+    from brevetti_hydra.storage.dataset import Dataset
 
 __all__ = ["RunContext"]
 
 
 class RunContext:
-    """What a Job delegates to: its run's folder, record, reports and lifecycle."""
+    """What a Job delegates to: its run's paths, record, reports and lifecycle.
+
+    Between `start` and its end any thread of the process may report; before and after, everything
+    can be read. A forked child can read, too, but not report.
+
+    Attributes:
+        plan: What is run.
+        folder: The run's folder; made by `start`.
+    """
 
     def __init__(
         self,
@@ -33,6 +55,7 @@ class RunContext:
         clock: Clock = SYSTEM_CLOCK,
         observers: Iterable[Observer] = (),
         stdout_to_stderr: bool = False,
+        write_above: Callable[[bytes], bool] | None = None,
         git: GitProbe | None = None,
     ) -> None:
         """Prepare a new run; nothing is written before `start`.
@@ -42,8 +65,26 @@ class RunContext:
             clock: Tells the time.
             observers: Called with each event, after it was written.
             stdout_to_stderr: Send what the job prints to stderr: stdout belongs to `--json`.
-            git: A look at the tree that was begun earlier (`git.begin_git`).
+            write_above: Shows the job's output on a terminal without tearing a progress bar.
+            git: A look at the job's tree that was begun earlier (`git.begin_git`).
+
+        Raises:
+            PlatformNotAvailableError: `--job_dir` is not on this machine.
         """
+        self.plan = plan
+        self._clock = clock
+        self._observers = tuple(observers)
+        self._stdout_to_stderr = stdout_to_stderr
+        self._write_above = write_above
+        self._git = git
+        self._masking = Masking([*plan.secrets, *_info_secrets(plan)])
+        self._names: dict[str, str] = {}
+        self._session: Session | None = None
+        now = clock.now()
+        run_id = new_run_id()
+        root = runs_root(plan.run_node.root)
+        self.folder = RunFolder.named(root, plan.job.name, run_id, now, _job_dir(plan))
+        self._record = self._plan_record(run_id, format_utc(now))
 
     @classmethod
     def reopen(
@@ -54,38 +95,275 @@ class RunContext:
         clock: Clock = SYSTEM_CLOCK,
         observers: Iterable[Observer] = (),
         stdout_to_stderr: bool = False,
-    ) -> RunContext:
-        """Take up an existing run, to browse it or to `start` a new attempt in it."""
-        raise NotImplementedError
+        write_above: Callable[[bytes], bool] | None = None,
+    ) -> Self:
+        """Take up an existing run, to read in it or to `start` a new attempt.
 
-    plan: RunPlan
-    folder: RunFolder  # NotRunningError before the first start
-    record: RunRecord
-    is_running: bool
-    stop_requested: bool
-    logger: logging.Logger
-    artifacts_path: UPath
-    temp_path: UPath
-    checkpoint_path: UPath
-    storage: UPath
+        Args:
+            folder: The run's folder.
+            plan: What to run.
+            clock: As for a new run; so are the others.
+            observers: Called with each event.
+            stdout_to_stderr: Send what the job prints to stderr.
+            write_above: Shows the job's output on a terminal.
+
+        Raises:
+            RunNotFoundError: There is no run in the folder.
+            RecordUnreadableError: Its record is damaged.
+        """
+        from brevetti_hydra.run.settling import settle
+
+        context = cls(
+            plan,
+            clock=clock,
+            observers=observers,
+            stdout_to_stderr=stdout_to_stderr,
+            write_above=write_above,
+        )
+        context._record = settle(folder, clock=clock)
+        context.folder = folder.at_storage(context._record.storage)
+        return context
+
+    def _plan_record(self, run_id: str, created: str) -> RunRecord:
+        plan, node, mask = self.plan, self.plan.run_node, self._masking
+        return RunRecord(
+            run_id=run_id,
+            folder=self.folder.name,
+            job=plan.job,
+            state=RunState.PLANNED,
+            name=mask.tree(node.name),
+            note=mask.tree(node.note),
+            tags=tuple(mask.tree(node.tags)),
+            parent=plan.job_node.parent,
+            created=created,
+            seed=node.seed,
+            overrides=tuple(mask.tree(plan.overrides)),
+            command=tuple(mask.tree(plan.command)),
+            settings=mask.tree(plan.settings_json),
+            storage=self.folder.storage,
+        )
+
+    # --- lifecycle ---
+
+    def start(self, job: Runnable, *, complete_job: bool = True) -> RunRecord:
+        """Walk the job through its lifecycle: see `session`.
+
+        Args:
+            job: Its `run` is called, once.
+            complete_job: Tell the platform that the job is complete. Without it the record is
+                sealed as completed all the same, and the platform is told nothing.
+
+        Returns:
+            The sealed record.
+
+        Raises:
+            BaseException: What `run` raised, after the record was sealed.
+            RunInterrupted: The run was asked to stop.
+            DatasetNotFoundError, DatasetEmptyError: Before anything was written.
+            StorageWriteError: The run's folder cannot be written; or the end of the run cannot.
+            WrongStateError: The run is completed, or is running.
+        """
+        state = self.state
+        if state is not RunState.PLANNED and not state.is_resumable:
+            raise WrongStateError(
+                f"run '{self.folder.name}' is {state.value} and cannot be started",
+                notes=["a run starts once; a new attempt begins after failed, interrupted or lost"],
+                hint="init() gives a new run",
+            )
+        for dataset in self.datasets:
+            dataset.check()
+        session = self._open_session()
+        try:
+            return session.run(job, complete_job=complete_job)
+        finally:
+            self._record = session.recorder.record
+
+    def _open_session(self) -> Session:
+        # Browsing a job needs nothing of it.
+        from brevetti_hydra.run.session import Session, Surroundings
+
+        around = Surroundings(
+            clock=self._clock,
+            observers=self._observers,
+            masking=self._masking,
+            datasets=self.datasets,
+            git=self._git,
+            stdout_to_stderr=self._stdout_to_stderr,
+            write_above=self._write_above,
+        )
+        self._git = None
+        self._session = Session(self.plan, self.folder, self.record, around)
+        return self._session
+
+    @property
+    def record(self) -> RunRecord:
+        """The run's record as it stands, with what was reported until now."""
+        return self._record if self._session is None else self._session.recorder.record
 
     @property
     def state(self) -> RunState:
         """Where the run stands."""
-        return self.record.state
+        return self._record.state if self._session is None else self._session.recorder.state
 
-    def start(self, job: Runnable, *, complete_job: bool = True) -> RunRecord:
-        """Walk the job through its lifecycle."""
-        raise NotImplementedError
+    @property
+    def is_running(self) -> bool:
+        """Whether the job may write: its run() is at work, in this process."""
+        return self._session is not None and self._session.is_running
 
-    def artifact_path(self, *parts: str | os.PathLike[str]) -> UPath:
-        """Give a path under the artifacts, with the folders above it made."""
-        raise NotImplementedError
+    @property
+    def stop_requested(self) -> bool:
+        """Whether the run was asked to stop."""
+        return self._session is not None and self._session.stops.is_requested
+
+    # --- reports ---
 
     def report_progress(self, epoch: int, metrics: Mapping[str, SupportsFloat]) -> None:
-        """Record the metrics of an epoch."""
-        raise NotImplementedError
+        """Record the metrics of an epoch, then stop here if the run was asked to.
+
+        Args:
+            epoch: As the job counts.
+            metrics: Numbers; NaN, infinities, and scalars of NumPy, torch and the like too.
+
+        Raises:
+            RunInterrupted: The run was asked to stop.
+            InvalidMetricError: A name or value cannot be recorded.
+            NotRunningError: The job is not running.
+            NotOwnerError: A forked child called.
+            StaleAttemptError: A newer attempt of the run has begun.
+        """
+        session = self._running("report progress")
+        names = self._names
+        values: dict[str, float] = {}
+        for name, value in metrics.items():
+            known = names.get(name) or self._learn(name)
+            values[known] = value if type(value) is float else to_metric(name, value)
+        session.recorder.progress(_to_epoch(epoch), values)
+        session.stops.raise_if_requested()
 
     def add_output_metric(self, name: str, value: SupportsFloat) -> None:
-        """Record a metric of the run as a whole."""
-        raise NotImplementedError
+        """Record a metric of the whole run; a second value replaces the first.
+
+        Raises:
+            InvalidMetricError: The name or value cannot be recorded.
+            NotRunningError: The job is not running.
+            NotOwnerError: A forked child called.
+            StaleAttemptError: A newer attempt of the run has begun.
+        """
+        session = self._running(f"add the metric '{name}'")
+        known = self._names.get(name) or self._learn(name)
+        session.recorder.metric(known, to_metric(name, value))
+
+    def _learn(self, name: str) -> str:
+        """Check a metric's name, once."""
+        check_metric_name(name)
+        self._names[name] = known = self._masking.text(name)
+        return known
+
+    def _running(self, action: str) -> Session:
+        session = self._session
+        if session is None or session.recorder.state is not RunState.RUNNING:
+            raise NotRunningError(
+                f"cannot {action} outside of run()",
+                notes=[f"the run is {self.state.value}"],
+                hint="move this into the job's run() and call job.start()",
+            )
+        return session
+
+    @cached_property
+    def logger(self) -> logging.Logger:
+        """The job's logger, `brevetti_hydra.job.<name>`; its lines stand in run.log, too."""
+        from brevetti_hydra.run.logs import job_logger
+
+        return job_logger(self.plan.job.name, self._masking, self._log_writer)
+
+    def _log_writer(self) -> Callable[[str], None] | None:
+        session = self._session
+        if session is None or session.is_log_shown:
+            return None
+        log = session.log
+        return lambda text: log.write(text.encode("utf-8", "replace"))
+
+    # --- paths ---
+
+    @cached_property
+    def datasets(self) -> list[Dataset]:
+        """The job's datasets, in the order of the configuration."""
+        nodes = self.plan.job_node.datasets
+        if not nodes:
+            return []
+        from brevetti_hydra.storage.dataset import Dataset
+
+        return [Dataset.from_node(name, node) for name, node in nodes.items()]
+
+    @cached_property
+    def storage(self) -> UPath:
+        """The job's storage space."""
+        return self._guard(self.folder.storage_dir)
+
+    @cached_property
+    def artifacts_path(self) -> UPath:
+        """Where everything lies that the job outputs."""
+        return self._guard(self.folder.artifacts_dir)
+
+    @property
+    def temp_path(self) -> UPath:
+        """Scratch space, removed when the attempt ends."""
+        return self._working_folder(self.folder.temp_dir, "temp.made")
+
+    @property
+    def checkpoint_path(self) -> UPath:
+        """What later attempts of this run find again."""
+        return self._working_folder(self.folder.checkpoints_dir, "checkpoints.made")
+
+    def artifact_path(self, *parts: str | os.PathLike[str]) -> UPath:
+        """Give a path under the artifacts; in a running job the folders above it are made.
+
+        Raises:
+            UnsafePathError: The parts leave the artifacts.
+            StorageWriteError: The folders cannot be made.
+        """
+        from brevetti_hydra.storage.paths import child_path
+
+        path = child_path(self.folder.artifacts_dir, *map(os.fspath, parts))
+        if self.is_running:
+            make_folder(path.parent, point="artifact.folder")
+        return self._guard(path)
+
+    def _working_folder(self, path: Path, point: str) -> UPath:
+        if self.is_running:
+            make_folder(path, point=point)
+        return self._guard(path)
+
+    def _guard(self, path: Path) -> UPath:
+        from brevetti_hydra.storage.access import guard
+
+        return guard(path, lambda: self.is_running)
+
+
+def _to_epoch(epoch: int) -> int:
+    if type(epoch) is int:
+        return epoch
+    try:
+        return operator.index(epoch)
+    except TypeError as error:
+        raise InvalidMetricError(
+            f"the epoch must be an integer, but is {epoch!r:.80}", hint="count in whole epochs"
+        ) from error
+
+
+def _info_secrets(plan: RunPlan) -> list[str]:
+    key = (plan.info or {}).get("api_key")
+    return [key] if isinstance(key, str) else []
+
+
+def _job_dir(plan: RunPlan) -> Path | None:
+    if plan.job_dir is None:
+        return None
+    from brevetti_hydra.storage.paths import is_remote, local_path, without_credentials
+
+    if is_remote(plan.job_dir):
+        raise PlatformNotAvailableError(
+            f"the local platform cannot keep a job's storage at '{without_credentials(plan.job_dir)}'",
+            hint="give a folder of this machine with --job_dir DIR",
+        )
+    return local_path(plan.job_dir)

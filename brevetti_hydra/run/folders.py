@@ -47,116 +47,149 @@ class RunFolder:
     Nothing but this class knows how the files are named.
 
     Attributes:
-        path: The run's folder.
-        root: The folder of all runs, which holds it.
+        root: The run's folder.
+        runs_root: The folder of all runs, which holds it.
         storage_dir: The job's storage space on this machine: `storage/`, or what `--job_dir` says.
     """
 
-    __slots__ = ("path", "root", "storage_dir")
+    __slots__ = ("root", "runs_root", "storage_dir")
 
-    def __init__(self, path: str | os.PathLike[str], storage_dir: Path | None = None) -> None:
+    def __init__(self, root: str | os.PathLike[str], storage_dir: Path | None = None) -> None:
         """Point at a folder, which need not exist; nothing is read or made."""
-        self.path = Path(path)
-        self.root = self.path.parent
-        self.storage_dir = self.path / "storage" if storage_dir is None else storage_dir
+        self.root = Path(root)
+        self.runs_root = self.root.parent
+        self.storage_dir = self.root / "storage" if storage_dir is None else storage_dir
 
     @classmethod
-    def new(
-        cls, root: Path, job_name: str, run_id: str, now: float, storage_dir: Path | None = None
+    def named(
+        cls,
+        runs_root: Path,
+        job_name: str,
+        run_id: str,
+        now: float,
+        storage_dir: Path | None = None,
     ) -> RunFolder:
-        """Make the folder of a new run.
+        """Name the folder of a new run; nothing is made.
 
         Args:
-            root: The folder of all runs; made when it is missing, with a `.gitignore` of `*`.
+            runs_root: The folder of all runs.
             job_name: The name of the run's job.
             run_id: The run's id.
             now: The time of day, in seconds since 1970 UTC.
             storage_dir: What replaces `storage/`, or None.
+        """
+        stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+        short_id = run_id.replace("-", "")[:SHORT_ID_DIGITS]
+        return cls(runs_root / f"{stamp}-{slug(job_name)}-{short_id}", storage_dir)
+
+    @classmethod
+    def new(
+        cls,
+        runs_root: Path,
+        job_name: str,
+        run_id: str,
+        now: float,
+        storage_dir: Path | None = None,
+    ) -> RunFolder:
+        """Make the folder of a new run; arguments as for `named`, errors as of `make`."""
+        folder = cls.named(runs_root, job_name, run_id, now, storage_dir)
+        folder.make()
+        return folder
+
+    def make(self) -> None:
+        """Make the run's folder, and the folder of all runs with a `.gitignore` of `*`.
 
         Raises:
             StorageWriteError: It cannot be made.
             FileExistsError: A run of that id stands there already.
         """
-        make_folder(root, point="root.made")
-        ignore = root / ".gitignore"
+        make_folder(self.runs_root, point="root.made")
+        ignore = self.runs_root / ".gitignore"
         if not ignore.exists():
             # So that a run does not make the tree dirty.
             write_whole(ignore, b"*\n", point="root.ignored", durable=False)
-        stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
-        name = f"{stamp}-{slug(job_name)}-{run_id.replace('-', '')[:SHORT_ID_DIGITS]}"
-        folder = cls(root / name, storage_dir)
-        make_folder(folder.path, point="folder.made", exist_ok=False)
-        return folder
+        make_folder(self.root, point="folder.made", exist_ok=False)
+
+    def at_storage(self, storage: str) -> RunFolder:
+        """Give the same folder with the storage space that a record names."""
+        return RunFolder(self.root, self.root / storage)
+
+    @property
+    def storage(self) -> str:
+        """The storage space as records name it: relative, if it lies in the run's folder."""
+        if self.storage_dir.is_relative_to(self.root):
+            return self.storage_dir.relative_to(self.root).as_posix()
+        return str(self.storage_dir)
 
     @property
     def name(self) -> str:
-        """Name of the run's folder."""
-        return self.path.name
+        """The name of the run's folder."""
+        return self.root.name
 
     @property
     def short_id(self) -> str:
         """The first 10 hexadecimal digits of the run's id; the whole name in a foreign folder."""
-        return short_id_of(self.path.name) or self.path.name
+        return short_id_of(self.root.name) or self.root.name
 
     @property
     def record(self) -> Path:
         """The record; small, replaced as a whole at each change of state."""
-        return self.path / "record.json"
+        return self.root / "record.json"
 
     @property
     def journal(self) -> Path:
         """The events of the run, one JSON line each, only ever appended to."""
-        return self.path / "journal.jsonl"
+        return self.root / "journal.jsonl"
 
     @property
     def snapshot(self) -> Path:
         """All inputs; written once."""
-        return self.path / "snapshot.json"
+        return self.root / "snapshot.json"
 
     @property
     def patch(self) -> Path:
         """What the job's tracked .py and YAML files differ in from the commit."""
-        return self.path / "config" / "uncommitted.patch"
+        return self.root / "config" / "uncommitted.patch"
 
     @property
     def log(self) -> Path:
         """What the run and its children wrote to stdout and stderr."""
-        return self.path / "run.log"
+        return self.root / "run.log"
 
     @property
     def claim(self) -> Path:
-        """The running attempt's claim; its modification time is the heartbeat."""
-        return self.path / ".attempt"
+        """The newest attempt's claim; its modification time is the heartbeat."""
+        return self.root / ".attempt"
 
     @property
     def lock(self) -> Path:
         """Held for moments by whoever changes record or claim."""
-        return self.path / ".lock"
+        return self.root / ".lock"
 
     @property
     def delivered(self) -> Path:
         """How far the journal has been delivered to the platform."""
-        return self.path / "delivered.json"
+        return self.root / "delivered.json"
 
     @property
     def config_dir(self) -> Path:
         """The composition, the overrides and the sources."""
-        return self.path / "config"
+        return self.root / "config"
 
     @property
     def sources_dir(self) -> Path:
         """Copies of the YAML that took part."""
-        return self.path / "config" / "sources"
+        return self.root / "config" / "sources"
 
     @property
     def temp_dir(self) -> Path:
         """Scratch space; removed when the run completes."""
-        return self.path / "temp"
+        return self.root / "temp"
 
     @property
     def checkpoints_dir(self) -> Path:
         """What a later attempt goes on from; the same for all attempts."""
-        return self.path / "checkpoints"
+        return self.root / "checkpoints"
 
     @property
     def artifacts_dir(self) -> Path:
@@ -175,15 +208,15 @@ class RunFolder:
 
     def __repr__(self) -> str:
         """Show the path."""
-        return f"RunFolder({str(self.path)!r})"
+        return f"RunFolder({str(self.root)!r})"
 
     def __eq__(self, other: object) -> bool:
         """Compare the paths."""
-        return isinstance(other, RunFolder) and self.path == other.path
+        return isinstance(other, RunFolder) and self.root == other.root
 
     def __hash__(self) -> int:
         """Hash the path."""
-        return hash(self.path)
+        return hash(self.root)
 
 
 def short_id_of(folder_name: str) -> str | None:

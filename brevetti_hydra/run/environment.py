@@ -1,0 +1,100 @@
+"""The environment of a run: Python and packages, the machine, variables that change numbers."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import Any
+
+__all__ = ["describe_environment", "list_packages"]
+
+# Variables that change what is computed, or in which order. Never the whole environment.
+_VARIABLE = re.compile(
+    r"(OMP|KMP|MKL|OPENBLAS|BLIS|GOTO|VECLIB|NUMEXPR|ATEN|ONEDNN|DNNL|CUBLAS|CUDNN|NCCL|TORCH|XLA|TF)_\w+"
+    r"|PYTHONHASHSEED|PYTHONOPTIMIZE|CUDA_VISIBLE_DEVICES|CUDA_LAUNCH_BLOCKING|HIP_VISIBLE_DEVICES"
+    r"|NVIDIA_TF32_OVERRIDE|NPY_DISABLE_CPU_FEATURES|JAX_PLATFORMS|JAX_ENABLE_X64"
+)
+_NO_NUMBERS = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH", re.IGNORECASE)
+
+_MOST_CPUINFO_BYTES = 8192
+
+
+def describe_environment() -> dict[str, Any]:
+    """Describe where the run takes place; a few milliseconds, no file of a package is read."""
+    return {
+        "python": _describe_python(),
+        "packages": list_packages(),
+        "hardware": _describe_hardware(),
+        "variables": _read_variables(),
+    }
+
+
+def list_packages() -> list[str]:
+    """List `name==version` of what is installed, by the names of the metadata folders."""
+    found: dict[str, str] = {}
+    for folder in sys.path:
+        try:
+            names = os.listdir(folder or ".")  # noqa: PTH208 - names only, the fastest way
+        except OSError:
+            continue  # an archive, or nothing
+        for name in names:
+            if name.endswith((".dist-info", ".egg-info")):
+                package, _, version = name.rpartition(".")[0].partition("-")
+                # As in an import, the first on the path counts.
+                found.setdefault(_normal(package), version.partition("-py")[0])
+    return [f"{package}=={found[package]}" for package in sorted(found)]
+
+
+def _normal(package: str) -> str:
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
+def _describe_python() -> dict[str, str]:
+    return {
+        "version": sys.version.split()[0],
+        "build": sys.version,
+        "implementation": sys.implementation.name,
+        "executable": sys.executable,
+        "prefix": sys.prefix,
+    }
+
+
+def _describe_hardware() -> dict[str, Any]:
+    machine: dict[str, Any] = {"system": sys.platform, "cpus": os.cpu_count()}
+    if hasattr(os, "uname"):
+        names = os.uname()
+        machine |= {
+            "system": names.sysname,
+            "kernel": names.release,
+            "host": names.nodename,
+            "machine": names.machine,
+        }
+    if hasattr(os, "sched_getaffinity"):
+        machine["cpus_allowed"] = len(os.sched_getaffinity(0))
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        machine["memory_bytes"] = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return machine | _read_cpu()
+
+
+def _read_cpu() -> dict[str, Any]:
+    """Read the first processor's entry; the file of a large machine takes long to make."""
+    try:
+        descriptor = os.open("/proc/cpuinfo", os.O_RDONLY)
+        try:
+            text = os.read(descriptor, _MOST_CPUINFO_BYTES).decode("utf-8", "replace")
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return {}
+    fields = dict(re.findall(r"^([^\t:]+)\t*: (.*)$", text.partition("\n\n")[0], re.MULTILINE))
+    flags = fields.get("flags") or fields.get("Features") or ""
+    return {"cpu": fields.get("model name", ""), "cpu_flags": sorted(flags.split())}
+
+
+def _read_variables() -> dict[str, str]:
+    return {
+        name: os.environ[name]
+        for name in sorted(os.environ)
+        if _VARIABLE.fullmatch(name) and not _NO_NUMBERS.search(name)
+    }

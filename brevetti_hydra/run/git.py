@@ -1,0 +1,257 @@
+"""What git knows about the code of a run: commit, state and patch, asked for while others work.
+
+Git never runs a program that the repository names: no file-system monitor, no hooks, no external
+diff and no text conversion. It never takes a lock, so that no other git has to wait.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+__all__ = ["GitProbe", "GitState", "begin_git"]
+
+_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.quotePath=false")
+_QUESTIONS = {
+    "status": ("status", "--porcelain=v2", "--branch", "-z", "--ignore-submodules=dirty"),
+    "diff": (
+        *("diff", "HEAD", "--no-ext-diff", "--no-textconv", "--no-color", "--no-renames"),
+        *("--ignore-submodules", "--src-prefix=a/", "--dst-prefix=b/"),
+        *("--", ":(top)*.py", ":(top)*.yaml", ":(top)*.yml"),
+    ),
+    "urls": ("config", "-z", "--get-regexp", r"^remote\..*\.url$"),
+    "branches": ("for-each-ref", "--format=%(refname:short)", "refs/heads"),
+    "top": ("rev-parse", "--show-toplevel"),
+}
+
+# Limits of what is kept of uncommitted changes.
+MOST_FILE_BYTES = 1_000_000
+MOST_PATCH_BYTES = 20_000_000
+
+# Never kept, wherever they lie and whatever they hold.
+FORBIDDEN_NAME = re.compile(r"(^|/)\.env|\.pem$|key[^/]*$", re.IGNORECASE)
+
+_USERINFO = re.compile(r"(?<=://)[^/@]+@")
+
+
+class GitState(NamedTuple):
+    """What git answered.
+
+    Attributes:
+        commit: The commit's id; None before the first one.
+        branch: The branch; None where the head is detached.
+        remote_url: The address of `origin`, or of the first remote, without credentials.
+        branches: All local branches.
+        is_dirty: Whether tracked files differ from the commit.
+        changed: The tracked files that differ, relative to the top of the tree.
+        untracked: How many files are neither tracked nor ignored.
+        patch: The differences of the .py and YAML files that may be kept.
+        left_out: Files whose differences are not kept, with the reason.
+    """
+
+    commit: str | None
+    branch: str | None
+    remote_url: str | None
+    branches: tuple[str, ...]
+    is_dirty: bool
+    changed: tuple[str, ...]
+    untracked: int
+    patch: bytes
+    left_out: tuple[tuple[str, str], ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Give what the snapshot keeps beside the patch's own file."""
+        fields = self._asdict()
+        del fields["patch"]
+        return fields
+
+
+class GitProbe:
+    """Questions that git is answering; `gather` waits for the answers."""
+
+    def __init__(self, answers: dict[str, tuple[int, int]]) -> None:
+        """Hold the process id and the reading end of each question."""
+        self._answers = answers
+
+    def abandon(self) -> None:
+        """Take no answer."""
+        import signal
+
+        for pid, reader in self._answers.values():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+            _read_answer(pid, reader)
+        self._answers = {}
+
+    def gather(self, *, python_in: Iterable[Path], yaml_files: Iterable[str]) -> GitState | None:
+        """Wait for git, and keep what may be kept.
+
+        Args:
+            python_in: Folders of the job's own source: .py files there go into the patch.
+            yaml_files: The YAML files that took part, by absolute path.
+
+        Returns:
+            None without git, or outside of a tree.
+        """
+        texts = {name: _read_answer(*answer) for name, answer in self._answers.items()}
+        self._answers = {}
+        status = texts.get("status")
+        if status is None:
+            return None
+        top = os.fsdecode((texts.get("top") or b"").rstrip(b"\n"))
+        allowed = _Allowed(top, python_in, yaml_files)
+        patch, left_out = _filter_patch(texts.get("diff") or b"", allowed)
+        head, changed, untracked = _read_status(os.fsdecode(status))
+        branch = head.get("branch.head")
+        commit = head.get("branch.oid")
+        return GitState(
+            commit=None if commit in {None, "(initial)"} else commit,
+            branch=None if branch in {None, "(detached)"} else branch,
+            remote_url=_read_remote(os.fsdecode(texts.get("urls") or b"")),
+            branches=tuple(os.fsdecode(texts.get("branches") or b"").split()),
+            is_dirty=bool(changed),
+            changed=tuple(changed),
+            untracked=untracked,
+            patch=patch,
+            left_out=tuple(left_out),
+        )
+
+
+def begin_git(folder: str | os.PathLike[str]) -> GitProbe:
+    """Ask git about the tree that holds a folder, and go on at once."""
+    answers: dict[str, tuple[int, int]] = {}
+    if not hasattr(os, "posix_spawnp"):
+        return GitProbe(answers)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C",
+    }
+    for name, question in _QUESTIONS.items():
+        command = ["git", "-C", os.fspath(folder), *_SAFE, *question]
+        answer = _spawn(command, environment)
+        if answer is None:
+            break
+        answers[name] = answer
+    return GitProbe(answers)
+
+
+def _spawn(command: list[str], environment: dict[str, str]) -> tuple[int, int] | None:
+    """Start a process whose stdout can be read; posix_spawn needs no import and no fork."""
+    reader, writer = os.pipe()
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, writer, 1),
+        (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+    ]
+    try:
+        return os.posix_spawnp(command[0], command, environment, file_actions=actions), reader
+    except OSError:
+        os.close(reader)
+        return None
+    finally:
+        os.close(writer)
+
+
+def _read_answer(pid: int, reader: int) -> bytes | None:
+    """Read all of an answer; None where git refused."""
+    with open(reader, "rb", buffering=0) as stream:  # noqa: PTH123 - a descriptor
+        content = stream.read(2 * MOST_PATCH_BYTES)
+    try:
+        _, status = os.waitpid(pid, 0)
+    except ChildProcessError:
+        # The program reaps all its children by itself.
+        return content or None
+    return content if os.waitstatus_to_exitcode(status) == 0 else None
+
+
+def _read_status(text: str) -> tuple[dict[str, str], list[str], int]:
+    """Read `git status --porcelain=v2 -z`: the header, changed files, the number of untracked."""
+    head: dict[str, str] = {}
+    changed: list[str] = []
+    untracked = 0
+    fields = iter(text.split("\0"))
+    for field in fields:
+        if field.startswith("# "):
+            key, _, value = field[2:].partition(" ")
+            head[key] = value
+        elif field.startswith("? "):
+            untracked += 1
+        elif field.startswith(("1 ", "u ", "2 ")):
+            spaces = {"1": 8, "2": 9, "u": 10}[field[0]]
+            changed.append(field.split(" ", spaces)[spaces])
+            if field[0] == "2":
+                next(fields, None)  # where it was renamed from
+    return head, changed, untracked
+
+
+def _read_remote(text: str) -> str | None:
+    urls = dict(field.split("\n", 1) for field in text.split("\0") if "\n" in field)
+    url = urls.get("remote.origin.url") or next(iter(urls.values()), None)
+    if url is None:
+        return None
+    url = _USERINFO.sub("", url)
+    return url.partition("?")[0]
+
+
+class _Allowed:
+    """Which files may go into a patch."""
+
+    def __init__(self, top: str, python_in: Iterable[Path], yaml_files: Iterable[str]) -> None:
+        self._folders = [_relative(str(folder), top) for folder in python_in]
+        self._yaml = {_relative(path, top) for path in yaml_files}
+
+    def refuse(self, name: str, size_bytes: int, left_bytes: int) -> str | None:
+        """Give the reason why a file's differences are not kept, or None."""
+        if FORBIDDEN_NAME.search(name):
+            return "its name may stand for a secret"
+        if name.endswith(".py"):
+            if not any(folder == "" or name.startswith(f"{folder}/") for folder in self._folders):
+                return "it is no source of the job"
+        elif name not in self._yaml:
+            return "it took no part in the configuration"
+        if size_bytes > MOST_FILE_BYTES:
+            return "larger than 1 MB"
+        return "more than 20 MB in all" if size_bytes > left_bytes else None
+
+
+def _relative(path: str, top: str) -> str:
+    """Give a path below the top of the tree; a name that nothing has for one outside."""
+    real = os.path.realpath(path)
+    if real == top:
+        return ""
+    return real[len(top) + 1 :].replace(os.sep, "/") if real.startswith(top + os.sep) else "//"
+
+
+def _filter_patch(diff: bytes, allowed: _Allowed) -> tuple[bytes, list[tuple[str, str]]]:
+    kept: list[bytes] = []
+    left_out: list[tuple[str, str]] = []
+    left_bytes = MOST_PATCH_BYTES
+    for part in re.split(rb"^(?=diff --git )", diff, flags=re.MULTILINE):
+        if not part:
+            continue
+        name = _patched_name(part)
+        reason = allowed.refuse(name, len(part), left_bytes)
+        if reason is None:
+            kept.append(part)
+            left_bytes -= len(part)
+        else:
+            left_out.append((name, reason))
+    return b"".join(kept), left_out
+
+
+def _patched_name(part: bytes) -> str:
+    """Read `diff --git a/NAME b/NAME`; both are the same, for renames are not looked for."""
+    line = part.split(b"\n", 1)[0][len(b"diff --git ") :]
+    if line.startswith(b'"'):
+        # A name with control characters, quotes or backslashes, spelled as in C.
+        spelled = line[1 : len(line) // 2 - 1]
+        return os.fsdecode(spelled.decode("unicode_escape").encode("latin-1"))[2:]
+    return os.fsdecode(line[2 : len(line) // 2])

@@ -1,0 +1,390 @@
+"""The lifecycle: one attempt of a run, from its claim to its sealed record.
+
+::
+
+    claim            folder, claim; journal and record say `created`
+    prepare          stdout, stderr and signals are taken; snapshot; `running`; output.json
+    job.run()        progress, metrics
+    finish           model stored, output.json, artifacts digested, output drained, `completed`
+    seal             instead of `finish`, when anything raised: `failed` or `interrupted`
+    release          everything that was taken is given back
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from brevetti_hydra._clock import format_utc
+from brevetti_hydra._files import lock, make_folder, remove
+from brevetti_hydra.errors import (
+    BrevettiHydraError,
+    RunInterrupted,
+    StaleAttemptError,
+    StorageWriteError,
+    WrongStateError,
+)
+from brevetti_hydra.platform import LocalPlatform
+from brevetti_hydra.record import ArtifactRef, Failure, RunRecord, RunState
+from brevetti_hydra.run.capture import Capture, RunLog
+from brevetti_hydra.run.claims import Claim, Heartbeat
+from brevetti_hydra.run.delivery import deliver
+from brevetti_hydra.run.git import begin_git
+from brevetti_hydra.run.journal import JournalWriter, last_seq, read_journal
+from brevetti_hydra.run.liveness import this_process
+from brevetti_hydra.run.outputs import build_output, describe_job, write_output
+from brevetti_hydra.run.recorder import Recorder
+from brevetti_hydra.run.seeding import Seeding
+from brevetti_hydra.run.settling import load_snapshot, settle
+from brevetti_hydra.run.snapshot import take_snapshot, write_snapshot
+from brevetti_hydra.run.states import Step
+from brevetti_hydra.run.stopping import StopRequests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from brevetti_hydra._clock import Clock
+    from brevetti_hydra.record import Runnable
+    from brevetti_hydra.run.events import Observer
+    from brevetti_hydra.run.folders import RunFolder
+    from brevetti_hydra.run.git import GitProbe
+    from brevetti_hydra.run.masking import Masking
+    from brevetti_hydra.run.plan import RunPlan
+    from brevetti_hydra.storage.dataset import Dataset
+
+__all__ = ["Session", "Surroundings"]
+
+_MOST_TRACEBACK_CHARACTERS = 100_000
+
+
+class Surroundings:
+    """What a session works with besides plan and folder.
+
+    Attributes:
+        clock: Tells the time.
+        observers: Called with each event.
+        masking: Takes secrets out.
+        datasets: The job's datasets.
+        git: A look at the tree that was begun earlier, or None.
+        stdout_to_stderr: Send what the job prints to stderr.
+        write_above: Shows output on a terminal without tearing a progress bar; False when it
+            leaves that to the caller.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        observers: Sequence[Observer],
+        masking: Masking,
+        datasets: list[Dataset],
+        git: GitProbe | None,
+        stdout_to_stderr: bool,
+        write_above: Callable[[bytes], bool] | None,
+    ) -> None:
+        self.clock = clock
+        self.observers = tuple(observers)
+        self.masking = masking
+        self.datasets = datasets
+        self.git = git
+        self.stdout_to_stderr = stdout_to_stderr
+        self.write_above = write_above
+
+
+class Session:
+    """One attempt of a run, in one process.
+
+    Attributes:
+        recorder: Writes journal and record.
+        stops: Who asked the run to stop.
+        log: run.log.
+        is_log_shown: Whether stderr is copied to run.log already.
+    """
+
+    def __init__(
+        self, plan: RunPlan, folder: RunFolder, record: RunRecord, around: Surroundings
+    ) -> None:
+        """Claim the run: make its folder, or take up an existing one.
+
+        Raises:
+            StorageWriteError: The folder cannot be written.
+            WrongStateError: The run's state allows no new attempt.
+        """
+        self._plan = plan
+        self._folder = folder
+        self._around = around
+        self._environment: dict[str, Any] = {}
+        self._heartbeat: Heartbeat | None = None
+        self._capture: Capture | None = None
+        self._git = around.git or begin_git(self._code_folder())
+        try:
+            self.recorder = self._claim(record)
+        except BaseException:
+            self._git.abandon()
+            raise
+        self.is_log_shown = False
+        self.stops = StopRequests(
+            grace_s=plan.run_node.grace_s,
+            is_debugged=plan.run_node.debug,
+            give_up=self._give_up,
+        )
+        self._seeding = Seeding(plan.run_node.seed)
+        self._platform = LocalPlatform(folder.storage_dir)
+
+    def _code_folder(self) -> str:
+        folders = self._plan.package_folders
+        return str(folders[0]) if folders else "."
+
+    def _claim(self, record: RunRecord) -> Recorder:
+        """Make the run this process's own; `created` is on disk when this returns."""
+        is_new = record.state is RunState.PLANNED
+        if is_new:
+            self._folder.make()
+        self.log = RunLog(self._folder.log)
+        with lock(self._folder.lock, point="run.locked"):
+            seq = 0
+            if not is_new:
+                record = settle(self._folder, clock=self._around.clock, is_locked=True)
+                seq = last_seq(read_journal(self._folder.journal))
+                _check_resumable(record)
+            self._number = len(record.attempts) + 1
+            self._claimed = Claim(self._folder, self._number)
+            journal = JournalWriter(
+                self._folder.journal, attempt=self._number, seq=seq, clock=self._around.clock
+            )
+        recorder = Recorder(
+            self._folder,
+            record,
+            claim=self._claimed,
+            journal=journal,
+            observers=self._around.observers,
+        )
+        if is_new:
+            recorder.step(self._begin(RunState.CREATED, self._number))
+        return recorder
+
+    @property
+    def is_running(self) -> bool:
+        """Whether run() is at work, in this process."""
+        return self.recorder.state is RunState.RUNNING and self.recorder.is_owner
+
+    def run(self, job: Runnable, *, complete_job: bool) -> RunRecord:
+        """Walk the job through; the record is sealed when this returns or raises.
+
+        Raises:
+            BaseException: Whatever ended the run.
+        """
+        try:
+            self._prepare()
+            self.stops.raise_if_requested()
+            model = job.run()
+            self.recorder.check_entitled()
+            self._finish(model, complete_job=complete_job)
+        except BaseException as error:
+            # A forked child that came back from run() must not touch the parent's run.
+            if self.recorder.is_owner:
+                self._seal(error)
+            raise
+        finally:
+            if self.recorder.is_owner:
+                self._release()
+        return self.recorder.record
+
+    # --- before run() ---
+
+    def _prepare(self) -> None:
+        around, folder = self._around, self._folder
+        self.stops.listen()
+        self._heartbeat = Heartbeat(self._claimed, self._plan.run_node.lease_s)
+        self._start_capture()
+        if not self.recorder.record.snapshot_sha256:
+            snapshot = take_snapshot(self._plan, folder, around.masking, self._git, around.datasets)
+            self._environment = snapshot.environment
+            digest = write_snapshot(folder, snapshot)
+        else:
+            self._environment = load_snapshot(folder).environment
+            digest = ""
+        job = describe_job(self._plan, self.recorder.record, around.masking)
+        self._platform.open(job | {"api_key": None})
+        step = self._begin(RunState.RUNNING, self._number)
+        self.recorder.step(step._replace(snapshot_sha256=digest))
+        self._write_output(None)
+        self._seeding.start()
+
+    def _start_capture(self) -> None:
+        if not self._plan.run_node.capture:
+            return
+        around = self._around
+        capture = Capture(self.log, around.masking, write_above=around.write_above)
+        if capture.start(stdout_to_stderr=around.stdout_to_stderr):
+            self._capture = capture
+            self.is_log_shown = True
+        else:
+            self.recorder.warn(
+                "stdout and stderr are not copied to run.log: another run of this process has them"
+            )
+
+    def _begin(self, state: RunState, attempt: int) -> Step:
+        return Step(
+            state,
+            self._now(),
+            attempt,
+            process=this_process(),
+            lease_s=self._plan.run_node.lease_s,
+        )
+
+    def _now(self) -> str:
+        return format_utc(self._around.clock.now())
+
+    # --- after run() ---
+
+    def _finish(self, model: Any, *, complete_job: bool) -> None:
+        stored = None if model is None else self._store(model)
+        if self.stops.is_requested:
+            # It ended because it was asked to: there may be more to do.
+            raise RunInterrupted(self.stops.reason)
+        self._write_output(None, stored)
+        self._digest_artifacts()
+        self._end_attempt()
+        step = Step(
+            RunState.COMPLETED,
+            self._now(),
+            self._number,
+            model=stored,
+            complete_job=complete_job,
+        )
+        self.recorder.step(step, act=self._deliver)
+
+    def _store(self, model: Any) -> str:
+        from brevetti_hydra.storage.transfer import store_model
+
+        return store_model(model, self._folder.artifacts_dir)
+
+    def _digest_artifacts(self) -> None:
+        from brevetti_hydra.storage.transfer import list_artifacts
+
+        found = list_artifacts(self._folder.artifacts_dir)
+        self.recorder.artifacts([ArtifactRef(**file._asdict()) for file in found])
+
+    def _write_output(self, failure: Failure | None, model: str | None = None) -> None:
+        # What a stale attempt has to say must not replace what the newer one wrote.
+        self.recorder.check_entitled()
+        record = self.recorder.record
+        if model is not None:
+            record = record.model_copy(update={"model": model})
+        masking = self._around.masking
+        job = describe_job(self._plan, record, masking)
+        output = build_output(job, record, self._environment, failure)
+        make_folder(self._folder.artifacts_dir, point="storage.made")
+        write_output(self._folder.output, output)
+
+    def _deliver(self, _seq: int) -> None:
+        try:
+            deliver(self._folder, self.recorder.record, self._platform)
+        except BrevettiHydraError as error:
+            self.recorder.warn(f"the platform was not told of the completion: {error.message}")
+
+    def _end_attempt(self) -> None:
+        """Stop everything that could still change what the record will say."""
+        self.stops.shield()
+        self._seeding.stop()
+        self._stop_capture()
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+            self._heartbeat = None
+
+    def _stop_capture(self) -> None:
+        if self._capture is not None:
+            self._capture.stop()
+            self._capture = None
+            self.is_log_shown = False
+        if self.log.lost_bytes:
+            self.recorder.warn(f"run.log lacks {self.log.lost_bytes} bytes that the disk did not take")
+            self.log.lost_bytes = 0
+
+    # --- when anything raised ---
+
+    def _seal(self, error: BaseException) -> None:
+        state, failure = self._judge(error)
+        if isinstance(error, Exception) and self._plan.run_node.debug:
+            self._debug(error)
+        self._keep_what_there_is(failure, is_interrupted=state is RunState.INTERRUPTED)
+        self._end_attempt()
+        if self.recorder.state.is_finished:
+            # A new attempt that ended before it began: the run stands as it stood.
+            return
+        step = Step(state, self._now(), self._number, failure=failure)
+        try:
+            self.recorder.step(step)
+        except BrevettiHydraError as second:
+            self.recorder.give_up(step)
+            error.add_note(f"the run's record could not be sealed: {second.message}")
+
+    def _judge(self, error: BaseException) -> tuple[RunState, Failure]:
+        masking = self._around.masking
+        if isinstance(error, RunInterrupted | KeyboardInterrupt):
+            text = str(error) if isinstance(error, RunInterrupted) else self.stops.reason
+            return RunState.INTERRUPTED, Failure(type="RunInterrupted", message=masking.text(text))
+        lines = "".join(traceback.format_exception(error))
+        if len(lines) > _MOST_TRACEBACK_CHARACTERS:
+            lines = "...\n" + lines[-_MOST_TRACEBACK_CHARACTERS:]
+        message = error.message if isinstance(error, BrevettiHydraError) else str(error)
+        failure = Failure(
+            type=type(error).__name__, message=masking.text(message), traceback=masking.text(lines)
+        )
+        return RunState.FAILED, failure
+
+    def _keep_what_there_is(self, failure: Failure, *, is_interrupted: bool) -> None:
+        """Keep output.json and the list of artifacts, as far as the disk takes them."""
+        if failure.traceback:
+            self.log.write(failure.traceback.encode("utf-8", "replace"))
+        if self.recorder.state is not RunState.RUNNING:
+            return
+        try:
+            self._write_output(failure)
+            if not is_interrupted:
+                # Somebody waits for the process to end: the digests of large files can wait.
+                self._digest_artifacts()
+        except BrevettiHydraError as error:
+            self.recorder.warn(f"the failed run's output is not complete: {error.message}")
+
+    def _debug(self, error: BaseException) -> None:
+        import pdb  # noqa: T100 - `run.debug` asks for it
+
+        self._stop_capture()
+        traceback.print_exception(error)
+        pdb.post_mortem(error.__traceback__)
+
+    def _give_up(self, reason: str) -> None:
+        """Seal from another thread: the main thread does not come back."""
+        step = Step(
+            RunState.INTERRUPTED,
+            self._now(),
+            self._number,
+            failure=Failure(type="RunInterrupted", message=reason),
+        )
+        self._stop_capture()
+        if not self.recorder.state.is_finished:
+            self.recorder.step(step)
+
+    def _release(self) -> None:
+        self._end_attempt()
+        self.stops.restore()
+        try:
+            if self._folder.temp_dir.exists():
+                self.recorder.check_entitled()
+                remove(self._folder.temp_dir, point="temp.removed")
+        except (StaleAttemptError, StorageWriteError):
+            # Left over, or another attempt's own by now: the next attempt removes it.
+            pass
+        self._git.abandon()
+        self.log.close()
+        self.recorder.close()
+
+
+def _check_resumable(record: RunRecord) -> None:
+    if not record.state.is_resumable:
+        raise WrongStateError(
+            f"run '{record.folder}' is {record.state.value} and cannot be started",
+            notes=["a new attempt can begin after failed, interrupted or lost"],
+        )
