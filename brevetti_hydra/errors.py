@@ -43,7 +43,8 @@ The tree, drawn::
     │   ├── StaleAttemptError       stale-attempt
     │   ├── WrongStateError         wrong-state           exit 2
     │   ├── InvalidMetricError      invalid-metric
-    │   └── ModelNotFoundError      model-not-found
+    │   ├── ModelNotFoundError      model-not-found
+    │   └── RunFailedError          run-failed
     └── PlatformError                                     exit 2
         └── PlatformNotAvailableError  platform-not-available
 
@@ -68,7 +69,6 @@ __all__ = [
     "DatasetEmptyError",
     "DatasetError",
     "DatasetNotFoundError",
-    "DatasetUnusableError",
     "DatasetUnfitError",
     "ImageUnreadableError",
     "InterpolationError",
@@ -91,6 +91,7 @@ __all__ = [
     "RefusedHydraKeyError",
     "ReservedNameError",
     "RunError",
+    "RunFailedError",
     "RunInterrupted",
     "RunNotFoundError",
     "StaleAttemptError",
@@ -373,12 +374,6 @@ class DatasetEmptyError(DatasetError):
     code = "dataset-empty"
 
 
-class DatasetUnusableError(DatasetError):
-    """A dataset is there, but the job cannot use what it holds."""
-
-    code = "dataset-unusable"
-
-
 class DatasetUnfitError(DatasetError):
     """The datasets are there, but do not hold what the job needs to learn from."""
 
@@ -477,6 +472,12 @@ class ModelNotFoundError(RunError):
     """The path that run() returned does not exist."""
 
     code = "model-not-found"
+
+
+class RunFailedError(RunError):
+    """The job's own code raised; the command line reports it, `start` raises what was raised."""
+
+    code = "run-failed"
 
 
 class PlatformError(BrevettiHydraError):

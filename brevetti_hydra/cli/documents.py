@@ -106,10 +106,9 @@ class SettingFields(_Value):
 
     key: str
     type: str
-    required: bool
-    default: Any
-    value: Any
-    bounds: str
+    bounds: str = Field(description="'> 0, <= 10', or ''")
+    default: Any = Field(description="the class's default; '???' where a value is required")
+    value: Any = Field(description="what stands there now; secrets masked")
     description: str
 
 
@@ -125,8 +124,9 @@ class HelpResult(_Value):
     """The answer of `--help`."""
 
     help: str = Field(description="the text that people get")
-    groups: dict[str, list[OptionFields]] = {}
-    settings: list[SettingFields] = []
+    commands: dict[str, str] = Field(description="command -> what it does")
+    groups: dict[str, list[OptionFields]]
+    settings: list[SettingFields] = Field(description="of the chosen job; empty without one")
 
 
 class InfoResult(_Value):
@@ -134,8 +134,7 @@ class InfoResult(_Value):
 
     choices: dict[str, str | None] = Field(description="group -> chosen option")
     sources: list[str] = Field(description="the YAML files that took part, lowest layer first")
-    searchpath: list[str] = Field(description="where options are looked for, first match wins")
-    target: str | None = Field(description="the Job class, 'pkg.mod:Class'")
+    target: str = Field(description="the Job class, 'pkg.mod:Class'")
     text: str = Field(description="the text that people get")
 
 

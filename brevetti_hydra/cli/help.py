@@ -7,14 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra.cli.commands import COMMANDS
-from brevetti_hydra.config import (
-    compose,
-    describe_settings,
-    find_project,
-    list_groups,
-    open_repository,
-)
-from brevetti_hydra.config.describe import groups_text, settings_text
+from brevetti_hydra.config import compose, find_project, list_groups, open_repository
+from brevetti_hydra.config.describe import describe_settings, groups_text, settings_text
 from brevetti_hydra.errors import BrevettiHydraError, NoJobChosenError
 from brevetti_hydra.job import Job
 
@@ -54,11 +48,17 @@ FLAGS: dict[str, str] = {
     "-cn, --config-name NAME": "another primary config than 'brevetti'",
     "-cp, --config-path DIR": "a folder in the place of ./conf",
     "-cd, --config-dir DIR": "one more folder of configuration",
-    "-m, --multirun": "run a sweep",
     "--debug": "debugger where the run fails",
     "--json": "print one JSON document; --json=lines one a line",
     "--traceback": "print the traceback of an error as well",
 }
+
+_CONTAINER = """\
+A job that a platform describes
+  --info_file PATH   its info.json: settings, datasets, tags
+  --job_dir DIR      the folder of its storage space, in the place of the run's own
+  --cache_path DIR   where copies of remote files are kept
+  --job_id ID        an existing job (also --model_id, --test_id); --api_key KEY goes with it"""
 
 _WIDEST = 110
 
@@ -93,6 +93,7 @@ def _text(groups: Sequence[Group], composition: Composition | None) -> str:
         _USAGE,
         "Commands\n" + _listed(commands),
         _OVERRIDES,
+        _CONTAINER,
         "Flags\n" + _listed(FLAGS),
         "Groups and options\n" + groups_text(groups, width),
     ]

@@ -81,7 +81,7 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     if arguments.limit is not None and arguments.limit < 0:
         raise UsageError("'--limit' must not be negative", hint="--limit 0 shows all")
     root = runs_root(arguments.root)
-    everything = list_runs(root)
+    everything = list_runs(root, on_damage=lambda _, error: reply.notice(str(error)))
     records = select(everything, arguments.where)
     if arguments.sort:
         records = sort_runs(records, arguments.sort)

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["build_parser", "execute"]
 
 _MOST_ARTIFACTS = 20
-_MOST_VARIABLES = 40
 
 
 def build_parser() -> CommandParser:
@@ -175,16 +174,41 @@ def _attempt(attempt: Attempt) -> str:
 
 
 def _environment(environment: Mapping[str, Any]) -> list[str]:
-    """Show what is one line each; packages are counted, they stand in the snapshot."""
-    facts: dict[str, Any] = {}
-    for name, value in environment.items():
-        if name == "packages":
-            facts[name] = f"{len(value)} installed (snapshot.json names them)"
-        elif isinstance(value, dict):
-            facts.update(dict(list(flatten(name, value).items())[:_MOST_VARIABLES]))
-        else:
-            facts[name] = value
-    return _pairs({name: value for name, value in facts.items() if value not in (None, "", [], {})})
+    """Sum up where it ran; every package and flag stands in the snapshot."""
+    python, hardware = environment.get("python"), environment.get("hardware")
+    facts = {
+        "python": _python(python) if isinstance(python, dict) else python,
+        "packages": f"{len(environment.get('packages') or ())} (named in snapshot.json)",
+        "git": _git(environment.get("git") or {}),
+        "machine": _machine(hardware) if isinstance(hardware, dict) else hardware,
+    }
+    variables = [f"{name}={value}" for name, value in (environment.get("variables") or {}).items()]
+    facts["variables"] = " ".join(variables)
+    return _pairs({name: value for name, value in facts.items() if value})
+
+
+def _python(python: Mapping[str, Any]) -> str:
+    return f"{python.get('version', '')}  {python.get('executable', '')}".strip()
+
+
+def _git(git: Mapping[str, Any]) -> str:
+    if not git.get("commit"):
+        return ""
+    text = f"{git['commit'][:12]} on {git.get('branch') or 'no branch'}"
+    if git.get("is_dirty"):
+        text += f", {plural(len(git.get('changed') or ()), 'changed file')}"
+    if git.get("untracked"):
+        text += f", {git['untracked']} untracked"
+    return text
+
+
+def _machine(hardware: Mapping[str, Any]) -> str:
+    parts = [hardware.get("host"), hardware.get("system"), hardware.get("cpu")]
+    if hardware.get("cpus"):
+        parts.append(f"{hardware['cpus']} CPUs")
+    if hardware.get("memory_bytes"):
+        parts.append(format_size(hardware["memory_bytes"]))
+    return ", ".join(str(part) for part in parts if part)
 
 
 def _failure(record: RunRecord) -> str:

@@ -9,7 +9,7 @@ from brevetti_hydra.errors import UsageError
 from brevetti_hydra.run.annotate import set_tags
 from brevetti_hydra.run.columns import short_id
 from brevetti_hydra.run.folders import runs_root
-from brevetti_hydra.run.history import find_run
+from brevetti_hydra.run.history import find_run, read_record
 
 if TYPE_CHECKING:
     import argparse
@@ -49,14 +49,16 @@ def build_parser() -> CommandParser:
 def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     """Change the tags; the answer holds the new record."""
     folder = find_run(arguments.run, runs_root(arguments.root))
-    add: list[str] = []
-    remove: list[str] = []
+    tags = dict.fromkeys(read_record(folder).tags)
     for change in arguments.changes:
         name = change[1:] if change[:1] in "+-" else change
         if not name.strip() or name.startswith(("+", "-")):
             raise UsageError(f"'{change}' names no tag", hint="write +NAME or -NAME")
-        (remove if change.startswith("-") else add).append(name)
-    record = set_tags(folder, add=add, remove=remove)
+        if change.startswith("-"):
+            tags.pop(name, None)
+        else:
+            tags[name] = None
+    record = set_tags(folder, tags)
     shown = " ".join(record.tags) or "no tags"
     reply.say(f"run {short_id(record)}: {shown}")
     reply.answer({"run": record})

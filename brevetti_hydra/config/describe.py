@@ -111,11 +111,12 @@ def settings_text(lines: Sequence[SettingLine], width: int = 100) -> str:
 
 def groups_text(groups: Sequence[Group], width: int = 100) -> str:
     """Write groups with their options and first comment lines."""
-    blocks = []
-    for group in groups:
-        rows = [(f"{group.name}={option.name}", option.summary) for option in group.options]
-        blocks.append(_table(rows, width))
-    return "\n".join(blocks)
+    rows = [
+        (f"{group.name}={option.name}", option.summary)
+        for group in groups
+        for option in group.options
+    ]
+    return _table(rows, width)
 
 
 def cfg_text(composition: Composition, *, resolved: bool, package: str | None) -> str:

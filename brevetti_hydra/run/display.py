@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from brevetti_hydra._clock import SYSTEM_CLOCK
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.record import RunRecord
     from brevetti_hydra.run.events import RunEvent
 
-__all__ = ["Display", "epochs_of", "open_display"]
+__all__ = ["Display", "epochs_of", "observe"]
 
 _QUIET_VARIABLE = "BREVETTI_HYDRA_QUIET"
 
@@ -37,66 +38,96 @@ _EPOCH_NAMES = ("epochs", "max_epochs", "num_epochs", "n_epochs")
 
 
 class Display:
-    """Shows a run's events; call it with each, and close it at the end.
+    """Shows a run's events; call it with each.
 
     It may be called from any thread, and never raises because of the stream: progress that nobody
-    can see is no reason to stop a training.
+    can see is no reason to stop a training. It ends by itself when the run is finished, and begins
+    anew with another attempt.
     """
 
-    def __init__(self, view: _View, *, owns: TextIO | None = None) -> None:
-        self._view = view
-        self._owns = owns
+    def __init__(self, stream: TextIO | None = None, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        """Prepare; nothing is opened before the first event.
+
+        Args:
+            stream: Where to show; default: the process's stderr.
+            clock: Tells the time.
+        """
+        self._given = stream
+        self._clock = clock
+        self._owns: TextIO | None = None
+        self._view: _View | None = None
         self._lock = threading.Lock()
-        self._is_closed = False
 
     def __call__(self, event: RunEvent) -> None:
         """Show one event."""
-        with self._lock:
-            if self._is_closed:
-                return
-            try:
-                self._show(event)
-            except (OSError, ValueError):
-                self._is_closed = True
+        with self._lock, suppress(OSError, ValueError):
+            self._show(event)
 
     def close(self) -> None:
         """Take the bar away, show what was held back, and let the stream go."""
-        with self._lock:
-            try:
-                if not self._is_closed:
-                    self._view.end()
-                if self._owns is not None:
-                    self._owns.close()
-            except (OSError, ValueError):
-                pass
-            self._is_closed = True
+        with self._lock, suppress(OSError, ValueError):
+            self._close()
 
     def write_above(self, content: bytes) -> bool:
         """Let output of the job pass without tearing the bar.
 
         Args:
-            content: What was printed to a terminal, in pieces of any size.
+            content: What was printed on the terminal, in pieces of any size.
 
         Returns:
             Whether it was written; False leaves it to the caller.
         """
         with self._lock:
-            return not self._is_closed and self._view.write_above(content)
+            try:
+                return self._view is not None and self._view.write_above(content)
+            except (OSError, ValueError):
+                return False
 
     def _show(self, event: RunEvent) -> None:
-        if isinstance(event, ProgressReported):
-            self._view.progress(event.epoch, event.metrics)
+        if isinstance(event, StateChanged):
+            self._show_state(event.record)
+        elif isinstance(event, ProgressReported):
+            self._opened().progress(event.epoch, event.metrics)
         elif isinstance(event, Warned):
-            self._view.line(f"warning: {event.text}")
-        elif isinstance(event, StateChanged):
-            if event.record.state is RunState.RUNNING:
-                self._view.line(_beginning(event.record))
-            elif event.record.state.is_finished:
-                self._view.end()
+            self._opened().line(f"warning: {event.text}")
+
+    def _show_state(self, record: RunRecord) -> None:
+        if record.state.is_finished:
+            self._close()
+            return
+        view = self._opened()
+        if record.state is RunState.RUNNING:
+            view.total = epochs_of(record.settings)
+            view.line(_beginning(record))
+
+    def _opened(self) -> _View:
+        if self._view is None:
+            if self._given is None:
+                self._owns = _own_stderr()
+            stream = self._given or self._owns or sys.stderr
+            is_bar = stream.isatty() and os.environ.get("TERM") != "dumb"
+            self._view = _Bar(stream) if is_bar else _Lines(stream, self._clock)
+        return self._view
+
+    def _close(self) -> None:
+        view, self._view = self._view, None
+        owns, self._owns = self._owns, None
+        try:
+            if view is not None:
+                view.end()
+        finally:
+            if owns is not None:
+                owns.close()
 
 
 class _View(Protocol):
-    """One way to show progress."""
+    """One way to show progress.
+
+    Attributes:
+        total: The number of epochs, where it is known.
+    """
+
+    total: int | None
 
     def progress(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Show an epoch."""
@@ -111,29 +142,15 @@ class _View(Protocol):
         """Show the last of it; a second call does nothing."""
 
 
-def open_display(
-    settings: Mapping[str, Any], *, stream: TextIO | None = None, clock: Clock = SYSTEM_CLOCK
-) -> Display | None:
-    """Open the display of a run.
-
-    Args:
-        settings: The run's settings; an `epochs` among them tells how long the bar is.
-        stream: Where to show it; default: the process's stderr.
-        clock: Tells the time.
+def observe() -> tuple[Display, ...]:
+    """Give the observers that a run has unless its caller chooses others.
 
     Returns:
-        The display; None if the environment says BREVETTI_HYDRA_QUIET=1.
+        A display; none if the environment says BREVETTI_HYDRA_QUIET=1.
     """
     if os.environ.get(_QUIET_VARIABLE, "") not in {"", "0"}:
-        return None
-    owns = None
-    if stream is None:
-        stream = owns = _own_stderr()
-    stream = stream or sys.stderr
-    total = epochs_of(settings)
-    if stream.isatty() and os.environ.get("TERM") != "dumb":
-        return Display(_Bar(stream, total), owns=owns)
-    return Display(_Lines(stream, total, clock), owns=owns)
+        return ()
+    return (Display(),)
 
 
 def epochs_of(settings: Mapping[str, Any]) -> int | None:
@@ -146,15 +163,15 @@ def epochs_of(settings: Mapping[str, Any]) -> int | None:
 class _Lines:
     """One line an epoch, at most one a second, and always the last one."""
 
-    def __init__(self, stream: TextIO, total: int | None, clock: Clock) -> None:
+    def __init__(self, stream: TextIO, clock: Clock) -> None:
+        self.total: int | None = None
         self._stream = stream
-        self._total = total
         self._clock = clock
         self._last_s: float | None = None
         self._held = ""
 
     def progress(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        of = f"/{self._total}" if self._total else ""
+        of = f"/{self.total}" if self.total else ""
         text = f"epoch {epoch}{of}  {_metrics_text(metrics)}".rstrip()
         now = self._clock.monotonic()
         if self._last_s is None or now - self._last_s >= _LINE_EVERY_S:
@@ -179,9 +196,9 @@ class _Lines:
 class _Bar:
     """One line at the bottom of the terminal that changes; the job's output scrolls above it."""
 
-    def __init__(self, stream: TextIO, total: int | None) -> None:
+    def __init__(self, stream: TextIO) -> None:
+        self.total: int | None = None
         self._stream = stream
-        self._total = total
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._reports = 0
@@ -237,7 +254,7 @@ class _Bar:
         from rich.table import Column
 
         console = Console(file=self._stream, force_terminal=True)
-        of = "/{task.total}" if self._total else ""
+        of = "/{task.total}" if self.total else ""
         bar = Progress(
             TextColumn(
                 "epoch {task.completed}" + of, markup=False, table_column=Column(no_wrap=True)
@@ -258,7 +275,7 @@ class _Bar:
         bar.start()
         # A killed process must not leave a terminal without cursor.
         console.show_cursor(True)
-        return bar, bar.add_task("", total=self._total, metrics="")
+        return bar, bar.add_task("", total=self.total, metrics="")
 
 
 def _own_stderr() -> TextIO | None:

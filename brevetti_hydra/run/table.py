@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from brevetti_hydra.errors import MissingExtraError
@@ -23,6 +24,8 @@ def load_runs(
 ) -> pd.DataFrame:
     """Read the records of all runs into a table, newest first, one row a run.
 
+    A record that cannot be read is left out, and logged as a warning.
+
     Args:
         root: The folder of all runs; default: the environment's BREVETTI_HYDRA_RUNS, else `./runs`.
         where: Conditions as `brevetti-hydra runs --where` takes them, `"metrics.accuracy>0.9"`;
@@ -36,7 +39,6 @@ def load_runs(
     Raises:
         MissingExtraError: pandas is not installed.
         UsageError: A condition cannot be read.
-        RecordUnreadableError: A record is damaged, or of a newer format.
 
     Example:
         >>> table = load_runs(where="state=completed")  # doctest: +SKIP
@@ -46,7 +48,9 @@ def load_runs(
         import pandas as pd
     except ModuleNotFoundError as error:
         raise MissingExtraError("pandas", "examples", "load_runs()") from error
-    records = select(list_runs(runs_root(root)), where)
+    logger = logging.getLogger("brevetti_hydra")
+    everything = list_runs(runs_root(root), on_damage=lambda _, error: logger.warning("%s", error))
+    records = select(everything, where)
     rows = [flat_row(record) for record in records]
     # The columns of an empty table are those that every run has.
     columns = list(dict.fromkeys(name for row in rows for name in row)) or ["id", "state", "job"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -15,6 +14,7 @@ from brevetti_hydra.run.folders import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 class Answer(NamedTuple):
@@ -74,7 +74,7 @@ def make_run(runs_dir: Path) -> Callable[..., RunFolder]:
             environment={
                 "python": "3.11.2",
                 "packages": {"numpy": "2.0"},
-                "git": {"commit": "abc"},
+                "git": {"commit": "abc", "branch": "main", "is_dirty": True, "changed": ["x"]},
             },
         )
         record = RunRecord(

@@ -70,14 +70,10 @@ def test_colours(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_traceback_shows_the_chain() -> None:
     """`--traceback` prints what lies behind an error of ours."""
     stream = io.StringIO()
-    try:
-        try:
-            message = "no space"
-            raise OSError(message)
-        except OSError as cause:
-            raise StorageWriteError("cannot write 'x'") from cause
-    except StorageWriteError as error:
-        print_error(error, stream, traceback=True)
+    error = StorageWriteError("cannot write 'x'")
+    error.__cause__ = OSError("no space")
+
+    print_error(error, stream, traceback=True)
 
     assert "OSError: no space" in stream.getvalue()
     assert stream.getvalue().endswith("error[storage-unwritable]: cannot write 'x'\n")

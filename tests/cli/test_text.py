@@ -70,7 +70,7 @@ def test_table_fits(rows: list[tuple[str, str]], width: int) -> None:
     """No line is wider than the terminal."""
     lines = columns(("name", "overrides"), rows, width=width)
 
-    cells = [sum(2 if each in "日" else 1 for each in line) for line in lines]
+    cells = [sum(2 if each == "日" else 1 for each in line) for line in lines]
     assert all(count <= width for count in cells)
 
 

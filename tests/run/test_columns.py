@@ -116,7 +116,7 @@ def test_no_condition(text: str) -> None:
 
 def test_number_against_word() -> None:
     """The order of a number and a word is a mistake of the question."""
-    with pytest.raises(UsageError, match="'metrics.accuracy' is a number"):
+    with pytest.raises(UsageError, match=r"'metrics\.accuracy' is a number"):
         select([record()], "metrics.accuracy>high")
 
 

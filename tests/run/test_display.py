@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from brevetti_hydra.run.display import epochs_of, open_display
-from brevetti_hydra.run.events import ProgressReported, Warned
+from brevetti_hydra.record import JobRef, RunRecord, RunState
+from brevetti_hydra.run.display import Display, epochs_of, observe
+from brevetti_hydra.run.events import ProgressReported, StateChanged, Warned
 
 
 class SteppedClock:
@@ -28,11 +29,26 @@ class SteppedClock:
         return self.seconds
 
 
+def running(settings: dict[str, Any]) -> RunRecord:
+    return RunRecord(
+        run_id="4f1c9a0b-1200-4000-8000-000000000000",
+        folder="20261123T101500Z-classifier-4f1c9a0b12",
+        job=JobRef(name="classifier", target="my.train:MyJob"),
+        state=RunState.RUNNING,
+        created="2026-11-23T10:15:00.000Z",
+        seed=0,
+        overrides=(),
+        command=(),
+        settings=settings,
+        storage="storage",
+    )
+
+
 def test_lines_are_rate_limited() -> None:
     """At most one line a second is printed, and the last one always."""
     stream, clock = io.StringIO(), SteppedClock()
-    display = open_display({"epochs": 5}, stream=stream, clock=clock)
-    assert display is not None
+    display = Display(stream, clock=clock)
+    display(StateChanged(RunState.CREATED, running({"epochs": 5})))
 
     for epoch, seconds in enumerate((0.0, 0.5, 1.0, 1.2, 1.4), 1):
         clock.seconds = seconds
@@ -42,7 +58,7 @@ def test_lines_are_rate_limited() -> None:
     display.close()
 
     assert (
-        "epoch 1/5  loss=1\nepoch 3/5  loss=0.3333\nwarning: odd \\x1b[31m\nepoch 5/5  loss=0.2\n"
+        "run 4f1c9a0b12 of classifier began\nepoch 1/5  loss=1\nepoch 3/5  loss=0.3333\nwarning: odd \\x1b[31m\nepoch 5/5  loss=0.2\n"
         == stream.getvalue()
     )
 
@@ -66,14 +82,14 @@ def test_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """BREVETTI_HYDRA_QUIET=1 shows nothing."""
     monkeypatch.setenv("BREVETTI_HYDRA_QUIET", "1")
 
-    assert None is open_display({})
+    assert () == observe()
 
 
 def test_a_closed_stream_stops_nothing() -> None:
     """Progress that nobody can see raises nothing."""
     stream = io.StringIO()
-    display = open_display({}, stream=stream)
-    assert display is not None
+    display = Display(stream)
+    display(Warned("still open"))
     stream.close()
 
     display(ProgressReported(1, {}))
@@ -83,9 +99,9 @@ def test_a_closed_stream_stops_nothing() -> None:
 
 SCRIPT = """
 import sys
-from brevetti_hydra.run.display import open_display
+from brevetti_hydra.run.display import Display
 from brevetti_hydra.run.events import ProgressReported
-display = open_display({"epochs": 2})
+display = Display()
 assert "rich" not in sys.modules
 display(ProgressReported(1, {"loss": 0.5}))
 assert "rich" in sys.modules
@@ -120,7 +136,7 @@ def test_bar_on_a_terminal() -> None:
     """A terminal gets a bar that the job's output passes above; rich is imported only then."""
     shown = run_in_terminal(SCRIPT).decode()
 
-    assert "epoch 2/2" in shown
+    assert "epoch 2" in shown
     assert "loss=0.25" in shown
     assert "hello\r\n" in shown
     assert "20%\r\n" in shown

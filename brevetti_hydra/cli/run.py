@@ -1,0 +1,111 @@
+"""A line without a command: run a job, or answer `--help`, `--cfg`, `--info`, `--version`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from brevetti_hydra.cli.reply import Reply
+    from brevetti_hydra.config import Composition, Request
+
+__all__ = ["execute_line"]
+
+# Flags after which nothing runs, so that nobody needs to know the state of the tree.
+_ANSWERS = frozenset({"-h", "--help", "--version", "-c", "--cfg", "-i", "--info"})
+
+
+def execute_line(words: Sequence[str], reply: Reply) -> int:
+    """Execute the line.
+
+    Args:
+        words: All words after the program's name.
+        reply: Takes the summary, or what was asked for.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        BrevettiHydraError: The line or the configuration is wrong; nothing was written.
+    """
+    from brevetti_hydra.run.git import begin_git
+
+    folder = Path.cwd()
+    # Git answers while the libraries are imported, which takes far longer.
+    git = None if _ANSWERS.intersection(words) else begin_git(folder)
+    from brevetti_hydra.config import find_project, read_argv
+
+    request = read_argv(words, find_project(folder).budget)
+    if request.flags.json is not None:
+        reply.json = request.flags.json
+    if git is None or _asks(request):
+        return _answer(request, folder, reply)
+    from brevetti_hydra.cli.start import show_log_lines, start_job
+    from brevetti_hydra.opening import open_run
+    from brevetti_hydra.run.display import observe
+
+    show_log_lines()
+    observers = observe()
+    job = open_run(
+        request,
+        folder=folder,
+        command=[*_program(), *words],
+        observers=observers,
+        stdout_to_stderr=reply.json is not None,
+        git=git,
+    )
+    return start_job(job, observers, reply)
+
+
+def _asks(request: Request) -> bool:
+    flags = request.flags
+    asked = flags.help or flags.version or flags.resolve
+    return asked or any(each is not None for each in (flags.cfg, flags.info, flags.package))
+
+
+def _answer(request: Request, folder: Path, reply: Reply) -> int:
+    if request.flags.help:
+        from brevetti_hydra.cli.help import say_help
+
+        return say_help(request, reply)
+    from brevetti_hydra.config import compose
+    from brevetti_hydra.config.answers import answer
+    from brevetti_hydra.job import Job
+
+    compositions: list[Composition] = []
+
+    def composed() -> Composition:
+        compositions.append(compose(request, folder=folder, base=Job))
+        return compositions[0]
+
+    text = answer(request, composed, "brevetti-hydra") or ""
+    reply.say(text)
+    reply.answer(_document(request, text, compositions))
+    return 0
+
+
+def _document(request: Request, text: str, compositions: Sequence[Composition]) -> dict[str, Any]:
+    if request.flags.version:
+        return {"version": text.rpartition(" ")[2]}
+    composition = compositions[0]
+    if request.flags.cfg is not None:
+        # Imported here: only a document needs the text as values again.
+        import yaml
+
+        return {"package": request.flags.package, "config": yaml.safe_load(text)}
+    return {
+        "target": composition.target,
+        "choices": composition.choices,
+        "sources": [document.label for document in composition.documents],
+        "text": text,
+    }
+
+
+def _program() -> list[str]:
+    """Give the words by which this program was started, for the record."""
+    if Path(sys.argv[0]).name == "__main__.py":
+        return [Path(sys.executable).name, "-m", "brevetti_hydra"]
+    return ["brevetti-hydra"]

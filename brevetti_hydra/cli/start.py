@@ -1,0 +1,166 @@
+"""Start a job and tell how it ended; a run and `resume` do it alike."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brevetti_hydra._text import plural
+from brevetti_hydra.cli.paths import printable
+from brevetti_hydra.cli.report import exit_code_of
+from brevetti_hydra.cli.text import format_command, format_duration, format_size, one_line
+from brevetti_hydra.errors import (
+    BrevettiHydraError,
+    Place,
+    RunFailedError,
+    RunInterrupted,
+)
+from brevetti_hydra.record import RunState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import TextIO
+
+    from brevetti_hydra.cli.reply import Reply
+    from brevetti_hydra.job import Job
+    from brevetti_hydra.record import RunRecord
+    from brevetti_hydra.run.display import Display
+    from brevetti_hydra.run.folders import RunFolder
+
+__all__ = ["say_ending", "show_log_lines", "start_job"]
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def start_job(job: Job, observers: Sequence[Display], reply: Reply) -> int:
+    """Start a job, and print a summary or the document when it has ended.
+
+    Args:
+        job: Opened, not started.
+        observers: Its displays, closed here if the run did not end by itself.
+        reply: Takes the summary.
+
+    Returns:
+        The exit code.
+    """
+    error: BaseException | None = None
+    try:
+        job.start()
+    except BaseException as caught:  # noqa: BLE001 - every end of a run is told, then an exit code
+        error = caught
+    for display in observers:
+        display.close()
+    return _end(job, error, reply)
+
+
+def say_ending(folder: RunFolder, record: RunRecord, reply: Reply) -> None:
+    """Print the summary of a run; the answer holds its record."""
+    reply.say("\n".join(_summary(folder, record)))
+    reply.answer(
+        {
+            "run": record,
+            "folder": str(folder.root),
+            "artifacts": str(folder.artifacts_dir),
+            "log": str(folder.log),
+            "again": list(record.command),
+        }
+    )
+
+
+def show_log_lines() -> None:
+    """Show what the harness logs on stderr; only the command line does so, never the library."""
+    logger = logging.getLogger("brevetti_hydra")
+    if not logger.handlers:
+        handler = _StderrHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+        logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+class _StderrHandler(logging.StreamHandler["TextIO"]):
+    """Writes to whatever stderr is at that moment: a run captures it."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
+
+
+def _end(job: Job, error: BaseException | None, reply: Reply) -> int:
+    run = _folder_of(job)
+    if run is None:
+        # It ended before anything was written.
+        return 0 if error is None else reply.fail(error)
+    record = job.record
+    if error is not None and record.state is not RunState.PRUNED:
+        reply.add_error(_told(error, run))
+    say_ending(run, record, reply)
+    return _exit_code(error, record)
+
+
+def _folder_of(job: Job) -> RunFolder | None:
+    try:
+        folder = job._context.folder  # noqa: SLF001 - Job stays small, for the names of its users
+    except BrevettiHydraError:
+        return None
+    return folder if folder.record.exists() else None
+
+
+def _exit_code(error: BaseException | None, record: RunRecord) -> int:
+    if record.state in {RunState.COMPLETED, RunState.PRUNED}:
+        return 0
+    if error is None or isinstance(error, SystemExit):
+        return 1
+    return exit_code_of(error)
+
+
+def _told(error: BaseException, run: RunFolder) -> BaseException:
+    """Give what is reported: our errors as they are, those of the job's code with their place."""
+    if isinstance(error, (BrevettiHydraError, RunInterrupted, KeyboardInterrupt)):
+        return error
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    failed = RunFailedError(
+        f"the run failed with {text}",
+        where=_place(error),
+        notes=[f"its traceback stands in {printable(run.log)}"],
+        hint=f"look at 'brevetti-hydra show {run.short_id}'",
+    )
+    failed.__cause__ = error
+    return failed
+
+
+def _place(error: BaseException) -> Place | None:
+    """Find the last line of the user's own code that took part."""
+    trace, place = error.__traceback__, None
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith("<") and not Path(file).is_relative_to(_PACKAGE):
+            place = Place(f"{printable(file)}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return place
+
+
+def _summary(folder: RunFolder, record: RunRecord) -> list[str]:
+    lines = [f"run {folder.short_id} {record.state.value}{_after(record)}"]
+    facts: dict[str, Any] = {name: f"{value:.6g}" for name, value in record.metrics.items()}
+    if record.artifacts:
+        files = plural(len(record.artifacts), "file")
+        size = format_size(sum(each.size_bytes for each in record.artifacts))
+        facts["artifacts"] = f"{printable(folder.artifacts_dir)}  ({files}, {size})"
+    if record.model:
+        facts["model"] = record.model
+    if record.state.is_resumable and record.job.entry != "interactive":
+        facts["go on"] = f"brevetti-hydra resume {folder.short_id}"
+    facts["again"] = format_command(record.command)
+    facts["more"] = f"brevetti-hydra show {folder.short_id}"
+    widest = max(map(len, facts))
+    return lines + [f"  {one_line(name):{widest}}  {one_line(str(v))}" for name, v in facts.items()]
+
+
+def _after(record: RunRecord) -> str:
+    return "" if record.duration_s is None else f" after {format_duration(record.duration_s)}"

@@ -1,0 +1,151 @@
+"""The entry point: which command is meant, help, exit codes, closed pipes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from brevetti_hydra.cli.commands import COMMANDS
+from brevetti_hydra.cli.help import FLAGS
+from brevetti_hydra.config.overrides import _FLAGS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def test_unknown_command(call: Callable[..., Any], runs_dir: Path) -> None:
+    """A word that is no command is refused with similar names, in a document too."""
+    answer = call("rnus")
+
+    assert (2, "") == (answer.code, answer.out)
+    assert answer.err.startswith(
+        "error[usage]: no command 'rnus'\n  note: a similar name exists: 'runs'\n"
+    )
+    assert "usage" == call("--json", "rnus").document["errors"][0]["code"]
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_help_of_commands(call: Callable[..., Any], runs_dir: Path, name: str) -> None:
+    """Each command explains itself, as text and as a document."""
+    answer = call(name, "--help")
+
+    assert 0 == answer.code
+    assert answer.out.startswith(f"usage: brevetti-hydra {name}")
+    assert "--json" in answer.out
+    assert answer.out == call(name, "-h", "--json").document["result"]["help"].rstrip() + "\n"
+
+
+def test_help(call: Callable[..., Any], runs_dir: Path) -> None:
+    """`--help` shows commands, flags, groups with options and their first comment line."""
+    answer = call("--help")
+
+    assert 0 == answer.code
+    for text in (
+        "  runs           list the recorded runs, newest first\n",
+        "  job=classifier ",
+        "  platform=local ",
+        "The embedded platform of this machine",
+        "  -c, --cfg job ",
+    ):
+        assert text in answer.out
+
+
+def test_help_of_a_job(call: Callable[..., Any], runs_dir: Path) -> None:
+    """With a job, `--help` shows its settings: type, bounds, value, default, description."""
+    answer = call("job=classifier", "lr=0.5", "--help")
+    settings = call("job=classifier", "--help", "--json").document["result"]["settings"]
+
+    assert "Settings of classifier (brevetti_hydra.jobs.classifier:Classifier)" in answer.out
+    assert "0.5 (default 0.05)" in answer.out
+    assert "learning rate" in answer.out
+    assert ["key", "type", "bounds", "default", "value", "description"] == list(settings[0])
+
+
+def test_help_of_an_unknown_job(call: Callable[..., Any], runs_dir: Path) -> None:
+    """A mistyped job is an error under `--help`, too."""
+    assert 2 == call("job=clasifier", "--help").code
+
+
+def test_flags_are_explained() -> None:
+    """The help explains the flags that the line is read with, and no others."""
+    explained = {name.split()[0] for names in FLAGS for name in names.split(", ")}
+
+    assert set(_FLAGS) - {"-m", "--multirun"} == explained
+
+
+def test_version(call: Callable[..., Any], runs_dir: Path) -> None:
+    """`--version` prints the version."""
+    from brevetti_hydra import __version__
+
+    assert (0, f"brevetti_hydra {__version__}\n", "") == call("--version")
+    assert __version__ == call("--version", "--json").document["result"]["version"]
+
+
+def test_cfg(call: Callable[..., Any], runs_dir: Path) -> None:
+    """`--cfg job` prints the composed tree and leaves nothing behind."""
+    answer = call("job=classifier", "model.hidden=32", "--cfg", "job", "-p", "model")
+
+    assert (0, "# @package model\nhidden: 32\nl2: 0.0001\n", "") == answer
+    assert not runs_dir.exists()
+    assert (
+        32
+        == (
+            call("job=classifier", "model.hidden=32", "--cfg", "job", "--json").document["result"][
+                "config"
+            ]["model"]["hidden"]
+        )
+    )
+
+
+def test_info(call: Callable[..., Any], runs_dir: Path) -> None:
+    """`--info` tells which files and options the configuration is made of."""
+    answer = call("job=classifier", "--info")
+    result = call("job=classifier", "--info", "--json").document["result"]
+
+    assert "  job=classifier\n" in answer.out
+    assert "classifier" == result["choices"]["job"]
+    assert "brevetti_hydra.jobs.classifier:Classifier" == result["target"]
+
+
+def test_mistakes_are_reported_together(call: Callable[..., Any], runs_dir: Path) -> None:
+    """All mistakes of a line are in the report and in the document; nothing is written."""
+    answer = call("job=classifier", "lr=abc", "epochs=0")
+    document = call("job=classifier", "lr=abc", "epochs=0", "--json").document
+
+    assert (2, "") == (answer.code, answer.out)
+    assert answer.err.endswith("2 errors; nothing was run\n")
+    assert ["invalid-setting", "invalid-setting"] == [e["code"] for e in document["errors"]]
+    assert ["argument 2: lr=abc", "argument 3: epochs=0"] == [
+        each["where"]["label"] for each in document["errors"]
+    ]
+    assert not runs_dir.exists()
+
+
+def test_a_closed_pipe_is_quiet(make_run: Callable[..., Any], tmp_path: Path) -> None:
+    """A reader that has seen enough causes no noise."""
+    make_run(log="line\n" * 200_000)
+    script = f"{sys.executable} -m brevetti_hydra logs last | head -n 1; echo ${{PIPESTATUS[0]}}"
+
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert ("line\n0\n", "") == (done.stdout, done.stderr)
+
+
+def test_module_and_script_are_the_same(tmp_path: Path) -> None:
+    """`python -m brevetti_hydra` answers as the console script does."""
+    done = subprocess.run(
+        [sys.executable, "-m", "brevetti_hydra", "runs", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, []) == (done.returncode, json.loads(done.stdout)["result"]["runs"])
