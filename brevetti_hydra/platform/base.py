@@ -14,10 +14,8 @@ cannot be reached raises; whatever it did not take stays in the run's journal an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 __all__ = ["Completion", "Delivery", "Platform"]
 

@@ -15,7 +15,7 @@ from brevetti_hydra.errors import (
     Place,
 )
 
-__all__ = ["JobInfo", "parse_info"]
+__all__ = ["InfoDataset", "InfoModel", "InfoTag", "JobInfo", "parse_info"]
 
 # A description is small; anything larger is another file.
 _MOST_BYTES = 16 << 20

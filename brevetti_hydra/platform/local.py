@@ -46,7 +46,9 @@ class LocalPlatform:
         if known is None:
             self._write({**job, "model_path": None, **_MARK})
         elif _is_ours(known):
-            kept = {key: known.get(key) for key in ("model_path", "completed") if key in known}
+            kept: dict[str, Any] = {
+                key: known.get(key) for key in ("model_path", "completed") if key in known
+            }
             self._write({**job, **kept, **_MARK})
 
     def deliver(self, event: Delivery) -> None:

@@ -322,11 +322,10 @@ def _open_pipe() -> tuple[int, int]:
     import fcntl
 
     reader, writer = os.pipe()
-    try:
-        # The default of 64 KiB makes a job wait for the thread.
+    # The default of 64 KiB makes a job wait for the thread. Refused by other systems, and where the
+    # user's quota is used up.
+    with suppress(OSError):
         fcntl.fcntl(writer, _F_SETPIPE_SZ, _PIPE_BYTES)
-    except OSError:
-        pass  # not Linux, or the user's quota is used up
     return reader, writer
 
 

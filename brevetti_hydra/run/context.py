@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 import os
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Self, SupportsFloat
 
 from brevetti_hydra._clock import SYSTEM_CLOCK, Clock, format_utc
@@ -24,6 +23,7 @@ from brevetti_hydra.run.metrics import check_metric_name, to_metric
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from upath import UPath
 
@@ -55,7 +55,6 @@ class RunContext:
         clock: Clock = SYSTEM_CLOCK,
         observers: Iterable[Observer] = (),
         stdout_to_stderr: bool = False,
-        write_above: Callable[[bytes], bool] | None = None,
         git: GitProbe | None = None,
     ) -> None:
         """Prepare a new run; nothing is written before `start`.
@@ -63,9 +62,10 @@ class RunContext:
         Args:
             plan: What to run.
             clock: Tells the time.
-            observers: Called with each event, after it was written.
+            observers: Called with each event, after it was written. One that has a method
+                `write_above(content: bytes) -> bool` may show the job's output on a terminal, so
+                that it does not tear a progress bar; False leaves it to the run.
             stdout_to_stderr: Send what the job prints to stderr: stdout belongs to `--json`.
-            write_above: Shows the job's output on a terminal without tearing a progress bar.
             git: A look at the job's tree that was begun earlier (`git.begin_git`).
 
         Raises:
@@ -75,7 +75,6 @@ class RunContext:
         self._clock = clock
         self._observers = tuple(observers)
         self._stdout_to_stderr = stdout_to_stderr
-        self._write_above = write_above
         self._git = git
         self._masking = Masking([*plan.secrets, *_info_secrets(plan)])
         self._names: dict[str, str] = {}
@@ -95,7 +94,6 @@ class RunContext:
         clock: Clock = SYSTEM_CLOCK,
         observers: Iterable[Observer] = (),
         stdout_to_stderr: bool = False,
-        write_above: Callable[[bytes], bool] | None = None,
     ) -> Self:
         """Take up an existing run, to read in it or to `start` a new attempt.
 
@@ -105,7 +103,6 @@ class RunContext:
             clock: As for a new run; so are the others.
             observers: Called with each event.
             stdout_to_stderr: Send what the job prints to stderr.
-            write_above: Shows the job's output on a terminal.
 
         Raises:
             RunNotFoundError: There is no run in the folder.
@@ -118,7 +115,6 @@ class RunContext:
             clock=clock,
             observers=observers,
             stdout_to_stderr=stdout_to_stderr,
-            write_above=write_above,
         )
         context._record = settle(folder, clock=clock)
         context.folder = folder.at_storage(context._record.storage)
@@ -189,7 +185,6 @@ class RunContext:
             datasets=self.datasets,
             git=self._git,
             stdout_to_stderr=self._stdout_to_stderr,
-            write_above=self._write_above,
         )
         self._git = None
         self._session = Session(self.plan, self.folder, self.record, around)
@@ -324,7 +319,7 @@ class RunContext:
         """
         from brevetti_hydra.storage.paths import child_path
 
-        path = child_path(self.folder.artifacts_dir, *map(os.fspath, parts))
+        path = child_path(self.folder.artifacts_dir, *[os.fspath(part) for part in parts])
         if self.is_running:
             make_folder(path.parent, point="artifact.folder")
         return self._guard(path)
@@ -363,7 +358,7 @@ def _job_dir(plan: RunPlan) -> Path | None:
 
     if is_remote(plan.job_dir):
         raise PlatformNotAvailableError(
-            f"the local platform cannot keep a job's storage at '{without_credentials(plan.job_dir)}'",
+            f"the local platform cannot use '{without_credentials(plan.job_dir)}' as storage space",
             hint="give a folder of this machine with --job_dir DIR",
         )
     return local_path(plan.job_dir)

@@ -9,7 +9,15 @@ from pathlib import Path
 
 from brevetti_hydra._files import make_folder, write_whole
 
-__all__ = ["RunFolder", "new_run_id", "runs_root"]
+__all__ = [
+    "RUNS_VARIABLE",
+    "SHORT_ID_DIGITS",
+    "RunFolder",
+    "new_run_id",
+    "runs_root",
+    "short_id_of",
+    "slug",
+]
 
 RUNS_VARIABLE = "BREVETTI_HYDRA_RUNS"
 

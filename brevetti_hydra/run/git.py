@@ -15,9 +15,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["GitProbe", "GitState", "begin_git"]
+__all__ = [
+    "FORBIDDEN_NAME",
+    "MOST_FILE_BYTES",
+    "MOST_PATCH_BYTES",
+    "GitProbe",
+    "GitState",
+    "begin_git",
+]
 
-_SAFE = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.quotePath=false")
+_SAFE = (
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "core.hooksPath=/dev/null",
+    "-c",
+    "core.quotePath=false",
+)
 _QUESTIONS = {
     "status": ("status", "--porcelain=v2", "--branch", "-z", "--ignore-submodules=dirty"),
     "diff": (
@@ -162,7 +176,7 @@ def _spawn(command: list[str], environment: dict[str, str]) -> tuple[int, int] |
 
 def _read_answer(pid: int, reader: int) -> bytes | None:
     """Read all of an answer; None where git refused."""
-    with open(reader, "rb", buffering=0) as stream:  # noqa: PTH123 - a descriptor
+    with open(reader, "rb", buffering=0) as stream:
         content = stream.read(2 * MOST_PATCH_BYTES)
     try:
         _, status = os.waitpid(pid, 0)

@@ -13,7 +13,7 @@ from brevetti_hydra.errors import (
     RecordUnreadableError,
     RunNotFoundError,
 )
-from brevetti_hydra.run.folders import RunFolder, runs_root, short_id_of
+from brevetti_hydra.run.folders import RunFolder, short_id_of
 from brevetti_hydra.run.settling import load_record, load_snapshot, settle
 
 if TYPE_CHECKING:
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.record import RunRecord, Snapshot
 
-__all__ = ["find_run", "list_folders", "list_runs", "read_record", "read_snapshot", "runs_root"]
+__all__ = ["find_run", "list_folders", "list_runs", "read_record", "read_snapshot"]
 
 _LAST = "last"
 _MOST_SHOWN = 5
+_ID_DIGITS = 32
 
 
 def find_run(text: str, root: Path) -> RunFolder:
@@ -93,8 +94,10 @@ def _created(folder: RunFolder) -> str:
 def _is_meant(name: str, text: str, digits: str) -> bool:
     short = short_id_of(name) or ""
     # A whole id is longer than the digits in the folder's name.
-    return name.startswith(text) or short.startswith(digits) or (
-        len(digits) == 32 and digits.startswith(short)
+    return (
+        name.startswith(text)
+        or short.startswith(digits)
+        or (len(digits) == _ID_DIGITS and digits.startswith(short))
     )
 
 

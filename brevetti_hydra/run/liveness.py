@@ -1,4 +1,4 @@
-"""Is the process of an attempt still there? (the only door to /proc)"""
+"""Whether the process of an attempt is still there; the only door to /proc."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The job's own logger: `brevetti_hydra.job.<name>`, one object a run; the root logger is left alone."""
+"""The job's own logger: `brevetti_hydra.job.<name>`, one object a run; root is left alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ __all__ = ["job_logger"]
 _FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
-def job_logger(name: str, masking: Masking, write_log: Callable[[], Callable[[str], None] | None]) -> logging.Logger:
+def job_logger(
+    name: str, masking: Masking, write_log: Callable[[], Callable[[str], None] | None]
+) -> logging.Logger:
     """Make the logger of one run.
 
     It obeys the levels and handlers that the program has set for its name and the names above.
@@ -28,8 +30,8 @@ def job_logger(name: str, masking: Masking, write_log: Callable[[], Callable[[st
         write_log: Gives what writes a line to run.log itself, or None while stderr is copied there.
     """
     named = logging.getLogger(f"brevetti_hydra.job.{name}")
-    # Not the shared logger of that name: two runs of one job must not write into each other's logs.
-    logger = logging.Logger(named.name, _level(named))
+    # Not the shared logger of that name: runs of one job must not write into each other's logs.
+    logger = logging.Logger(named.name, _level(named))  # noqa: LOG001 - the reason is above
     logger.parent = named
     logger.addHandler(_RunHandler(named, write_log))
     if masking.has_secrets:
@@ -59,9 +61,11 @@ def _mask(record: logging.LogRecord, masking: Masking) -> bool:
 
 
 class _RunHandler(logging.Handler):
-    """Writes to stderr where nobody else does, or straight to run.log where stderr is not copied."""
+    """Writes to stderr where nobody else does, and to run.log where stderr is not copied there."""
 
-    def __init__(self, named: logging.Logger, write_log: Callable[[], Callable[[str], None] | None]) -> None:
+    def __init__(
+        self, named: logging.Logger, write_log: Callable[[], Callable[[str], None] | None]
+    ) -> None:
         super().__init__()
         self._named = named
         self._write_log = write_log

@@ -69,7 +69,7 @@ class RunPlan:
         "sources",
     )
 
-    def __init__(  # noqa: PLR0913 - one place gathers what many stages decided
+    def __init__(
         self,
         *,
         job: JobRef,

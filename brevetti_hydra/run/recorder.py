@@ -260,7 +260,7 @@ def write_record(folder: RunFolder, record: RunRecord, *, durable: bool) -> RunR
         StorageWriteError: The disk did not take it.
     """
     record = record.model_copy(
-        update={"journal_bytes": _size_bytes(folder), **_annotations(folder, record)}
+        update={"journal_bytes": _size_bytes(folder), **_annotations(folder)}
     )
     content = record.model_dump_json(indent=1).encode()
     write_whole(folder.record, content + b"\n", point="record.written", durable=durable)
@@ -274,7 +274,7 @@ def _size_bytes(folder: RunFolder) -> int:
         return 0
 
 
-def _annotations(folder: RunFolder, record: RunRecord) -> dict[str, Any]:
+def _annotations(folder: RunFolder) -> dict[str, Any]:
     try:
         found = RunRecord.model_validate_json(folder.record.read_bytes())
     except (OSError, ValueError):

@@ -13,7 +13,7 @@ from brevetti_hydra.run.states import Step, walk
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["replay"]
+__all__ = ["replay", "with_artifacts"]
 
 
 def replay(record: RunRecord | None, events: Iterable[dict[str, Any]]) -> RunRecord | None:

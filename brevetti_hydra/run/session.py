@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import signal
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +68,6 @@ class Surroundings:
         datasets: The job's datasets.
         git: A look at the tree that was begun earlier, or None.
         stdout_to_stderr: Send what the job prints to stderr.
-        write_above: Shows output on a terminal without tearing a progress bar; False when it
-            leaves that to the caller.
     """
 
     def __init__(
@@ -80,7 +79,6 @@ class Surroundings:
         datasets: list[Dataset],
         git: GitProbe | None,
         stdout_to_stderr: bool,
-        write_above: Callable[[bytes], bool] | None,
     ) -> None:
         self.clock = clock
         self.observers = tuple(observers)
@@ -88,7 +86,6 @@ class Surroundings:
         self.datasets = datasets
         self.git = git
         self.stdout_to_stderr = stdout_to_stderr
-        self.write_above = write_above
 
 
 class Session:
@@ -184,6 +181,9 @@ class Session:
             # A forked child that came back from run() must not touch the parent's run.
             if self.recorder.is_owner:
                 self._seal(error)
+            if isinstance(error, KeyboardInterrupt) and self.stops.signal_number == signal.SIGTERM:
+                # It was we who made it of the signal, when the time was over.
+                raise RunInterrupted(signal.SIGTERM) from error
             raise
         finally:
             if self.recorder.is_owner:
@@ -215,7 +215,7 @@ class Session:
         if not self._plan.run_node.capture:
             return
         around = self._around
-        capture = Capture(self.log, around.masking, write_above=around.write_above)
+        capture = Capture(self.log, around.masking, write_above=_write_above(around.observers))
         if capture.start(stdout_to_stderr=around.stdout_to_stderr):
             self._capture = capture
             self.is_log_shown = True
@@ -242,7 +242,7 @@ class Session:
         stored = None if model is None else self._store(model)
         if self.stops.is_requested:
             # It ended because it was asked to: there may be more to do.
-            raise RunInterrupted(self.stops.reason)
+            raise RunInterrupted(self.stops.signal_number or signal.SIGINT)
         self._write_output(None, stored)
         self._digest_artifacts()
         self._end_attempt()
@@ -299,7 +299,9 @@ class Session:
             self._capture = None
             self.is_log_shown = False
         if self.log.lost_bytes:
-            self.recorder.warn(f"run.log lacks {self.log.lost_bytes} bytes that the disk did not take")
+            self.recorder.warn(
+                f"run.log lacks {self.log.lost_bytes} bytes that the disk did not take"
+            )
             self.log.lost_bytes = 0
 
     # --- when anything raised ---
@@ -323,8 +325,8 @@ class Session:
     def _judge(self, error: BaseException) -> tuple[RunState, Failure]:
         masking = self._around.masking
         if isinstance(error, RunInterrupted | KeyboardInterrupt):
-            text = str(error) if isinstance(error, RunInterrupted) else self.stops.reason
-            return RunState.INTERRUPTED, Failure(type="RunInterrupted", message=masking.text(text))
+            reason = self.stops.reason
+            return RunState.INTERRUPTED, Failure(type="RunInterrupted", message=reason)
         lines = "".join(traceback.format_exception(error))
         if len(lines) > _MOST_TRACEBACK_CHARACTERS:
             lines = "...\n" + lines[-_MOST_TRACEBACK_CHARACTERS:]
@@ -380,6 +382,11 @@ class Session:
         self._git.abandon()
         self.log.close()
         self.recorder.close()
+
+
+def _write_above(observers: Sequence[Observer]) -> Callable[[bytes], bool] | None:
+    """Find an observer that can show the job's output (`RunContext`)."""
+    return next((one.write_above for one in observers if hasattr(one, "write_above")), None)
 
 
 def _check_resumable(record: RunRecord) -> None:

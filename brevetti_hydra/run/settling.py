@@ -8,6 +8,7 @@ the next reader, and the attempt itself should it wake up, find the same.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -34,9 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["load_record", "load_snapshot", "settle"]
 
 
-def settle(
-    folder: RunFolder, *, clock: Clock = SYSTEM_CLOCK, is_locked: bool = False
-) -> RunRecord:
+def settle(folder: RunFolder, *, clock: Clock = SYSTEM_CLOCK, is_locked: bool = False) -> RunRecord:
     """Read a run as it is now, and seal what its process left open.
 
     Args:
@@ -164,10 +163,8 @@ def _lost_step(folder: RunFolder, record: RunRecord, clock: Clock) -> Step:
     attempt = record.attempts[-1]
     # Its end is its last sign of life, not the moment when somebody looked.
     signs = [_last_beat(folder, attempt), parse_utc(attempt.started)]
-    try:
+    with suppress(OSError):
         signs.append(folder.journal.stat().st_mtime)
-    except OSError:
-        pass
     ended = min(max(signs), clock.now())
     message = f"process {attempt.pid} on '{attempt.host}' ended without a word"
     return Step(

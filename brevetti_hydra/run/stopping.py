@@ -96,7 +96,7 @@ class StopRequests:
             RunInterrupted: The run was asked to stop.
         """
         if self.signal_number is not None:
-            raise RunInterrupted(self.reason)
+            raise RunInterrupted(self.signal_number)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if os.getpid() != self._owner:

@@ -23,7 +23,7 @@ DOORS = {
     "pytest": ("testing/",),
     "hypothesis": ("testing/",),
     # fcntl and msvcrt exist on one kind of system each.
-    "fcntl": ("_files.py",),
+    "fcntl": ("_files.py", "run/capture.py"),
     "msvcrt": ("_files.py",),
 }
 
