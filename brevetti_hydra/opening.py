@@ -33,7 +33,7 @@ from brevetti_hydra.record import JobRef
 from brevetti_hydra.settings import check_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from brevetti_hydra.run.events import Observer
     from brevetti_hydra.run.folders import RunFolder
@@ -100,7 +100,7 @@ def open_run(
     folder: Path,
     command: Sequence[str],
     job_class: type[Job] | None = None,
-    observers: Sequence[Observer] = (),
+    observers: Iterable[Observer] = (),
     stdout_to_stderr: bool = False,
     git: GitProbe | None = None,
 ) -> Job:
@@ -150,13 +150,7 @@ def open_run(
         secrets=secrets,
         package_folders=_package_folders(composition.job_class),
     )
-    context = RunContext(
-        plan,
-        observers=observers,
-        stdout_to_stderr=stdout_to_stderr,
-        write_above=_write_above(observers),
-        git=git,
-    )
+    context = RunContext(plan, observers=observers, stdout_to_stderr=stdout_to_stderr, git=git)
     return _bind(composition.job_class, validated, context)
 
 
@@ -165,7 +159,7 @@ def reopen_run(
     *,
     folder: Path,
     job_class: type[Job] | None = None,
-    observers: Sequence[Observer] = (),
+    observers: Iterable[Observer] = (),
     stdout_to_stderr: bool = False,
 ) -> Job:
     """Open an existing run from its record alone, to browse it or to start a new attempt.
@@ -207,20 +201,8 @@ def reopen_run(
         secrets=secret_texts(composition),
         package_folders=_package_folders(job_class),
     )
-    context = RunContext.reopen(
-        run,
-        plan,
-        observers=observers,
-        stdout_to_stderr=stdout_to_stderr,
-        write_above=_write_above(observers),
-    )
+    context = RunContext.reopen(run, plan, observers=observers, stdout_to_stderr=stdout_to_stderr)
     return _bind(job_class, validated, context)
-
-
-def _write_above(observers: Sequence[Observer]) -> Callable[[bytes], bool] | None:
-    """Find the display among the observers: the job's output must not tear its bar."""
-    found = (getattr(observer, "write_above", None) for observer in observers)
-    return next((each for each in found if each is not None), None)
 
 
 def _refuse_remote(request: Request) -> None:
