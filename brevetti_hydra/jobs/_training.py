@@ -195,7 +195,7 @@ class Trainer:
         """
         if not hasattr(self._network, "coefs_"):
             # The network makes its arrays when it first learns; what it learns is then overwritten.
-            first = slice(0, 1)
+            first = slice(0, self._settings.batch_size)
             self._fit(self._train.images[first], self._train.labels[first], 0)
         own = self.weights()
         if [array.shape for array in own] != [array.shape for array in weights]:
