@@ -146,7 +146,10 @@ class Page:
 
         Raises:
             TypeError: The specification holds something that JSON cannot.
+            ValueError: It names data that lie elsewhere.
         """
+        if (address := _foreign_data(spec)) is not None:
+            raise ValueError(f"the data of a chart must stand in it, but lie at '{address}'")
         self._charts += 1
         name = f"chart-{self._charts}"
         caption_text = _escape(caption)
@@ -253,6 +256,16 @@ def _script_json(value: object) -> str:
     """Write JSON that no HTML parser can leave: no `<`, no `>`, no `&`, nothing but ASCII."""
     text = json.dumps(_finite(value), allow_nan=False, separators=(",", ":"))
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
+
+
+def _foreign_data(spec: Any) -> str | None:
+    """Find the address of data that a specification, or a part of it, asks for."""
+    if isinstance(spec, dict):
+        data = spec.get("data")
+        if isinstance(data, dict) and "url" in data:
+            return str(data["url"])
+    members = spec.values() if isinstance(spec, dict) else spec if isinstance(spec, list) else ()
+    return next((found for each in members if (found := _foreign_data(each)) is not None), None)
 
 
 def _finite(value: Any) -> Any:
