@@ -64,7 +64,8 @@ def write_snapshot(folder: RunFolder, snapshot: Snapshot) -> str:
         StorageWriteError: The disk did not take it.
     """
     content = snapshot.model_dump_json().encode() + b"\n"
-    write_whole(folder.snapshot, content, point="snapshot.written")
+    # The record holds its digest: should the machine stop before the disk has it, that shows.
+    write_whole(folder.snapshot, content, point="snapshot.written", durable=False)
     return digest_bytes(content)
 
 
