@@ -133,6 +133,8 @@ class Job:
                 result could not be kept.
             WrongStateError: The run is completed, or is running elsewhere.
         """
+        if not self.datasets:
+            self._context.set_default_datasets(self.default_datasets())
         return self._context.start(self, complete_job=complete_job)
 
     def run(self) -> str | os.PathLike[str] | UPath | None:
@@ -145,7 +147,10 @@ class Job:
         return None
 
     def default_datasets(self) -> Mapping[str, str]:
-        """Give datasets for a run that names none: name -> bucket; override this to have some."""
+        """Give datasets for a run that names none: name -> bucket; override this to have some.
+
+        Called once by `start`, after validation; it may fetch or make the data.
+        """
         return {}
 
     @property
@@ -165,8 +170,10 @@ class Job:
 
     @property
     def tags(self) -> list[str]:
-        """The names of the job's tags."""
-        return list(self._context.plan.job_node.tags)
+        """The names of the job's tags: of the configuration, else of info.json."""
+        plan = self._context.plan
+        sent = (plan.info or {}).get("tags") or ()
+        return list(plan.job_node.tags) or [tag["name"] for tag in sent]
 
     @property
     def artifacts_path(self) -> UPath:

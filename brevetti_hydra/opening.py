@@ -148,6 +148,7 @@ def open_run(
         job_dir=request.container.get("job_dir"),
         cache_path=request.container.get("cache_path"),
         secrets=secrets,
+        warnings=[*composition.notices, *validated.warnings],
         package_folders=_package_folders(composition.job_class),
     )
     context = RunContext(plan, observers=observers, stdout_to_stderr=stdout_to_stderr, git=git)

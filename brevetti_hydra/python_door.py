@@ -17,10 +17,12 @@ from brevetti_hydra.config import (
     read_overrides,
     settings_class,
 )
+from brevetti_hydra.config.targets import loading_module
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     PlatformNotAvailableError,
     RunNotFoundError,
+    TargetNotFoundError,
     UsageError,
 )
 from brevetti_hydra.job import Job
@@ -45,6 +47,12 @@ def open_from_python(
     argv: Sequence[str] | None,
 ) -> AnyJob:
     """Open a job for `Job.init`; its docstring tells the arguments and errors."""
+    imported = loading_module()
+    if imported is not None:
+        raise TargetNotFoundError(
+            f"'{imported}' starts a job of its own while it is imported",
+            hint=f'put {job_class.__name__}.init() under: if __name__ == "__main__":',
+        )
     is_program = argv is None and not _is_interactive()
     arguments = sys.argv[1:] if is_program else list(argv or ())
     folder = Path.cwd()

@@ -39,7 +39,7 @@ class Composition:
         folder: Where the command was started.
         job_class: The Job class.
         target: Its name, `pkg.mod:Class`.
-        job_name: `job.name`, else the chosen option's name, else the class's.
+        job_name: `job.name`, else info.json's name, else the option's, else the class's.
         written: What YAML, info.json and arguments say, unresolved.
         filled: The same with the classes' defaults beneath.
         shapes: What each root key may be; the settings' fields and the reserved nodes.
@@ -80,6 +80,9 @@ class Composition:
         named = self.written.at(("job", "name"))
         if named is not None and isinstance(named.value, str):
             return str(self.resolution.values.get(("job", "name"), named.value))
+        sent = (self.info or {}).get("name")
+        if isinstance(sent, str) and sent:
+            return sent
         choice = self.choices.get("job")
         if choice and not re.search(r"[.:]", choice):
             return choice.rpartition("/")[2]

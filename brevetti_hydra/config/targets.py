@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config.project import Project
 
-__all__ = ["ENTRY_POINT_GROUP", "is_target", "load_target", "locate_package"]
+__all__ = ["ENTRY_POINT_GROUP", "is_target", "load_target", "loading_module", "locate_package"]
 
 ENTRY_POINT_GROUP = "brevetti_hydra.jobs"
 
@@ -190,7 +190,17 @@ def _nearest_module(top: str, project: Project) -> str | None:
     return f"a similar name exists: '{nearest}'" if nearest else None
 
 
+# Modules that are being imported for a target just now; a job that starts in there starts twice.
+_loading: list[str] = []
+
+
+def loading_module() -> str | None:
+    """Give the module that is being imported for a target just now, or None."""
+    return _loading[-1] if _loading else None
+
+
 def _import(module: str, where: Place | None) -> object:
+    _loading.append(module)
     try:
         return importlib.import_module(module)
     except BrevettiHydraError:
@@ -202,6 +212,8 @@ def _import(module: str, where: Place | None) -> object:
             notes=[f"{type(error).__name__}: {error}"],
             hint=f"python -c 'import {module}' shows the whole traceback",
         ) from error
+    finally:
+        _loading.pop()
 
 
 def _get(module: object, name: str, target: str, where: Place | None) -> object:

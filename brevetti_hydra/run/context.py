@@ -75,6 +75,7 @@ class RunContext:
         self._clock = clock
         self._observers = tuple(observers)
         self._stdout_to_stderr = stdout_to_stderr
+        self._defaults: list[Dataset] = []
         self._git = git
         self._masking = Masking([*plan.secrets, *_info_secrets(plan)])
         self._names: dict[str, str] = {}
@@ -166,8 +167,6 @@ class RunContext:
                 notes=["a run starts once; a new attempt begins after failed, interrupted or lost"],
                 hint="init() gives a new run",
             )
-        for dataset in self.datasets:
-            dataset.check()
         session = self._open_session()
         try:
             return session.run(job, complete_job=complete_job)
@@ -176,13 +175,17 @@ class RunContext:
 
     def _open_session(self) -> Session:
         # Browsing a job needs nothing of it.
+        from brevetti_hydra.run.datasets import usable_datasets
         from brevetti_hydra.run.session import Session, Surroundings
 
+        configured, sent = self._planned_datasets
+        datasets, warnings = usable_datasets([*configured, *self._defaults], sent)
         around = Surroundings(
             clock=self._clock,
             observers=self._observers,
             masking=self._masking,
-            datasets=self.datasets,
+            datasets=datasets,
+            warnings=[*self.plan.warnings, *warnings],
             git=self._git,
             stdout_to_stderr=self._stdout_to_stderr,
         )
@@ -281,14 +284,22 @@ class RunContext:
     # --- paths ---
 
     @cached_property
-    def datasets(self) -> list[Dataset]:
-        """The job's datasets, in the order of the configuration."""
-        nodes = self.plan.job_node.datasets
-        if not nodes:
-            return []
-        from brevetti_hydra.storage.dataset import Dataset
+    def _planned_datasets(self) -> tuple[list[Dataset], list[Dataset]]:
+        from brevetti_hydra.run.datasets import planned_datasets
 
-        return [Dataset.from_node(name, node) for name, node in nodes.items()]
+        return planned_datasets(self.plan)
+
+    @property
+    def datasets(self) -> list[Dataset]:
+        """The job's datasets: of the configuration, of info.json, or the job's own defaults."""
+        configured, sent = self._planned_datasets
+        return [*configured, *sent, *self._defaults]
+
+    def set_default_datasets(self, buckets: Mapping[str, str]) -> None:
+        """Take the datasets that a job has where nothing else names any."""
+        from brevetti_hydra.run.datasets import default_datasets
+
+        self._defaults = default_datasets(buckets)
 
     @cached_property
     def storage(self) -> UPath:
@@ -303,12 +314,12 @@ class RunContext:
     @property
     def temp_path(self) -> UPath:
         """Scratch space, removed when the attempt ends."""
-        return self._working_folder(self.folder.temp_dir, "temp.made")
+        return self._working_folder(self.folder.temp_dir, point="temp.made")
 
     @property
     def checkpoint_path(self) -> UPath:
         """What later attempts of this run find again."""
-        return self._working_folder(self.folder.checkpoints_dir, "checkpoints.made")
+        return self._working_folder(self.folder.checkpoints_dir, point="checkpoints.made")
 
     def artifact_path(self, *parts: str | os.PathLike[str]) -> UPath:
         """Give a path under the artifacts; in a running job the folders above it are made.
@@ -324,7 +335,7 @@ class RunContext:
             make_folder(path.parent, point="artifact.folder")
         return self._guard(path)
 
-    def _working_folder(self, path: Path, point: str) -> UPath:
+    def _working_folder(self, path: Path, *, point: str) -> UPath:
         if self.is_running:
             make_folder(path, point=point)
         return self._guard(path)

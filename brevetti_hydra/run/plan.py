@@ -46,6 +46,7 @@ class RunPlan:
         job_dir: A folder that replaces the run's own storage space, or None.
         cache_path: A folder for copies of remote files, or None.
         secrets: Texts that must never be written anywhere.
+        warnings: What the user is to be told when the run begins.
         package_folders: Folders of the job's own source; only .py files there go into a patch.
     """
 
@@ -67,6 +68,7 @@ class RunPlan:
         "settings",
         "settings_json",
         "sources",
+        "warnings",
     )
 
     def __init__(
@@ -88,6 +90,7 @@ class RunPlan:
         job_dir: str | None = None,
         cache_path: str | None = None,
         secrets: Iterable[str] = (),
+        warnings: Iterable[str] = (),
         package_folders: Iterable[Path] = (),
     ) -> None:
         self.job = job
@@ -106,6 +109,7 @@ class RunPlan:
         self.job_dir = job_dir
         self.cache_path = cache_path
         self.secrets = tuple(secrets)
+        self.warnings = tuple(warnings)
         self.package_folders = tuple(package_folders)
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -66,6 +66,7 @@ class Surroundings:
         observers: Called with each event.
         masking: Takes secrets out.
         datasets: The job's datasets.
+        warnings: What is to be said when the run begins.
         git: A look at the tree that was begun earlier, or None.
         stdout_to_stderr: Send what the job prints to stderr.
     """
@@ -77,6 +78,7 @@ class Surroundings:
         observers: Sequence[Observer],
         masking: Masking,
         datasets: list[Dataset],
+        warnings: Sequence[str],
         git: GitProbe | None,
         stdout_to_stderr: bool,
     ) -> None:
@@ -84,6 +86,7 @@ class Surroundings:
         self.observers = tuple(observers)
         self.masking = masking
         self.datasets = datasets
+        self.warnings = tuple(warnings)
         self.git = git
         self.stdout_to_stderr = stdout_to_stderr
 
@@ -197,6 +200,8 @@ class Session:
         self.stops.listen()
         self._heartbeat = Heartbeat(self._claimed, self._plan.run_node.lease_s)
         self._start_capture()
+        for warning in around.warnings:
+            self.recorder.warn(warning)
         if not self.recorder.record.snapshot_sha256:
             snapshot = take_snapshot(self._plan, folder, around.masking, self._git, around.datasets)
             self._environment = snapshot.environment
