@@ -1,7 +1,6 @@
 """A progress event with three metrics, beside a bare write of the same bytes.
 
-Run it by `python benchmarks/progress_event.py`. It prints both times and their ratio, and exits
-with 1 if an event takes more than 20 microseconds.
+python benchmarks/progress_event.py [--rounds 40] [--margin 1.0]
 """
 
 from __future__ import annotations
@@ -11,14 +10,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import median
+
+from figures import Figure, median, read_options, report
 
 from brevetti_hydra.record import JobRef
 from brevetti_hydra.run import RunContext, RunPlan
 from brevetti_hydra.settings import JobNode, JobSettings, PlatformNode, RunNode
 
 MOST_US = 20.0
-ROUNDS = 40
 EVENTS = 500
 
 
@@ -27,8 +26,9 @@ class Measured:
 
     settings = JobSettings()
 
-    def __init__(self, context: RunContext) -> None:
+    def __init__(self, context: RunContext, rounds: int) -> None:
         self.context = context
+        self.rounds = rounds
         self.event_us: list[float] = []
         self.write_us: list[float] = []
 
@@ -38,20 +38,20 @@ class Measured:
         line = self.context.folder.journal.read_bytes().splitlines(keepends=True)[-1]
         path = self.context.folder.root / "bare.jsonl"
         bare = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        for number in range(ROUNDS):
+        for number in range(self.rounds):
             self.event_us.append(self._report(number))
             self.write_us.append(_write(bare, line))
         os.close(bare)
 
     def _report(self, number: int) -> float:
-        report = self.context.report_progress
+        progress = self.context.report_progress
         metrics = [
             {"loss": 1 / (1 + step), "accuracy": step / EVENTS, "learning_rate": 1e-3 * number}
             for step in range(EVENTS)
         ]
         begin = time.perf_counter()
         for step in range(EVENTS):
-            report(step, metrics[step])
+            progress(step, metrics[step])
         return (time.perf_counter() - begin) / EVENTS * 1e6
 
 
@@ -63,7 +63,8 @@ def _write(descriptor: int, line: bytes) -> float:
 
 
 def main() -> int:
-    """Measure and judge."""
+    """Measure and report."""
+    options = read_options(__doc__, rounds=40)
     with tempfile.TemporaryDirectory() as folder:
         plan = RunPlan(
             job=JobRef(name="measured", target="benchmarks:Measured"),
@@ -74,12 +75,17 @@ def main() -> int:
             run_node=RunNode(root=str(Path(folder) / "runs")),
         )
         context = RunContext(plan)
-        job = Measured(context)
+        job = Measured(context, options.rounds)
         context.start(job)
     event, write = median(job.event_us), median(job.write_us)
-    print(f"progress event {event:.1f} us (at most {MOST_US:.0f})")
-    print(f"bare os.write  {write:.1f} us, ratio {event / write:.1f}")
-    return 0 if event <= MOST_US else 1
+    figure = Figure(
+        "progress event with 3 metrics",
+        event,
+        MOST_US,
+        "us",
+        f"a bare os.write of the same bytes takes {write:.1f} us",
+    )
+    return report([figure], options)
 
 
 if __name__ == "__main__":

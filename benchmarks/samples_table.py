@@ -1,43 +1,47 @@
 """A table of 100,000 images in nested folders, beside a bare os.scandir walk over them.
 
-Run it by path: `python benchmarks/samples_table.py`. Both are timed in turn; the medians and their
-ratio are printed, and the exit code is 1 when the ratio is above the budget. Importing pandas is
-left out: whoever wants a table has it.
+    python benchmarks/samples_table.py [--rounds 9] [--margin 1.0]
+
+Importing pandas is left out: whoever wants a table has it.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-BUDGET = 5.0
+from figures import Figure, median, read_options, report
+
+RATIO_AT_MOST = 5.0
+IMAGES = 100_000
 
 
 def main() -> int:
-    """Time both, and tell whether the table stays within its budget."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=9)
-    options = parser.parse_args()
-
+    """Measure and report."""
+    options = read_options(__doc__, rounds=9)
     from brevetti_hydra.interfaces.samples import get_image_samples
     from brevetti_hydra.storage import Dataset
 
     with tempfile.TemporaryDirectory() as folder:
-        fill(Path(folder), options.images)
+        fill(Path(folder), IMAGES)
         dataset = Dataset("benchmark", folder)
         # The first table pays for the imports, the first walk for the system's cache.
-        assert walk(folder) == len(get_image_samples([dataset])) == options.images
+        assert walk(folder) == len(get_image_samples([dataset])) == IMAGES
         walks, tables = [], []
         for _ in range(options.rounds):
             walks.append(seconds_of(lambda: walk(folder)))
             tables.append(seconds_of(lambda: get_image_samples([dataset])))
-    return report(statistics.median(walks), statistics.median(tables), options.images)
+    table_s, walk_s = median(tables), median(walks)
+    figure = Figure(
+        "table of 100,000 images",
+        table_s / walk_s,
+        RATIO_AT_MOST,
+        detail=f"{table_s * 1e3:.0f} ms against {walk_s * 1e3:.0f} ms for a bare walk",
+    )
+    return report([figure], options)
 
 
 def fill(root: Path, images: int) -> None:
@@ -69,15 +73,6 @@ def seconds_of(call: object) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
-
-
-def report(walk_s: float, table_s: float, images: int) -> int:
-    """Print the figures; give the exit code."""
-    ratio = table_s / walk_s
-    print(f"{images} images: bare walk {walk_s * 1e3:.1f} ms, table {table_s * 1e3:.1f} ms")
-    verdict = "within" if ratio <= BUDGET else "above"
-    print(f"ratio {ratio:.2f}, {verdict} the budget of {BUDGET}")
-    return int(ratio > BUDGET)
 
 
 if __name__ == "__main__":
