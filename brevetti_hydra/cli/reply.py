@@ -47,7 +47,8 @@ class Reply:
             if _is_descriptor(self._stdout, _STDOUT):
                 self._saved = os.dup(_STDOUT)
                 os.dup2(_STDERR, _STDOUT)
-            sys.stdout = sys.stderr
+            else:
+                sys.stdout = sys.stderr
         return self
 
     def __exit__(

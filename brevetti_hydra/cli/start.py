@@ -21,6 +21,7 @@ from brevetti_hydra.record import RunState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import TracebackType
     from typing import TextIO
 
     from brevetti_hydra.cli.reply import Reply
@@ -98,7 +99,7 @@ def _end(job: Job, error: BaseException | None, reply: Reply) -> int:
         return 0 if error is None else reply.fail(error)
     record = job.record
     if error is not None and record.state is not RunState.PRUNED:
-        reply.add_error(_told(error, run))
+        _report(error, run, reply)
     say_ending(run, record, reply)
     return _exit_code(error, record)
 
@@ -119,28 +120,42 @@ def _exit_code(error: BaseException | None, record: RunRecord) -> int:
     return exit_code_of(error)
 
 
-def _told(error: BaseException, run: RunFolder) -> BaseException:
-    """Give what is reported: our errors as they are, those of the job's code with their place."""
+def _report(error: BaseException, run: RunFolder, reply: Reply) -> None:
+    """Tell our errors as they are; those of the job's code with their traceback and place."""
     if isinstance(error, (BrevettiHydraError, RunInterrupted, KeyboardInterrupt)):
-        return error
+        reply.add_error(error)
+        return
+    # Imported here: only a failed run shows a traceback.
+    from traceback import format_exception
+
+    trace = _own_code(error.__traceback__)
+    reply.notice("".join(format_exception(type(error), error, trace)).rstrip())
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     failed = RunFailedError(
         f"the run failed with {text}",
-        where=_place(error),
-        notes=[f"its traceback stands in {printable(run.log)}"],
-        hint=f"look at 'brevetti-hydra show {run.short_id}'",
+        where=_place(trace),
+        notes=[f"the whole traceback stands in {printable(run.log)}"],
+        hint=f"look at it again with 'brevetti-hydra show {run.short_id}'",
     )
     failed.__cause__ = error
-    return failed
+    reply.add_error(failed)
 
 
-def _place(error: BaseException) -> Place | None:
+def _own_code(trace: TracebackType | None) -> TracebackType | None:
+    """Leave out the harness's frames, with which every run begins."""
+    own = trace
+    while own is not None and Path(own.tb_frame.f_code.co_filename).is_relative_to(_PACKAGE):
+        own = own.tb_next
+    return trace if own is None else own
+
+
+def _place(trace: TracebackType | None) -> Place | None:
     """Find the last line of the user's own code that took part."""
-    trace, place = error.__traceback__, None
+    place = None
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if not file.startswith("<") and not Path(file).is_relative_to(_PACKAGE):
-            place = Place(f"{printable(file)}:{trace.tb_lineno}")
+        if not file.startswith("<") and "site-packages" not in file:
+            place = Place(f"{printable(file)}:{trace.tb_lineno}", trace.tb_lineno)
         trace = trace.tb_next
     return place
 

@@ -46,13 +46,15 @@ class Display:
     """
 
     def __init__(self, stream: TextIO | None = None, *, clock: Clock = SYSTEM_CLOCK) -> None:
-        """Prepare; nothing is opened before the first event.
+        """Prepare; nothing is shown before the first event.
 
         Args:
-            stream: Where to show; default: the process's stderr.
+            stream: Where to show; default: what stderr is now.
             clock: Tells the time.
         """
-        self._given = stream
+        # A run puts a pipe in the place of stderr; what is shown must not come back through it.
+        self._descriptor = _duplicate_stderr() if stream is None else None
+        self._stream = stream or sys.stderr
         self._clock = clock
         self._owns: TextIO | None = None
         self._view: _View | None = None
@@ -83,6 +85,11 @@ class Display:
             except (OSError, ValueError):
                 return False
 
+    def __del__(self) -> None:
+        """Let stderr go."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+
     def _show(self, event: RunEvent) -> None:
         if isinstance(event, StateChanged):
             self._show_state(event.record)
@@ -102,9 +109,11 @@ class Display:
 
     def _opened(self) -> _View:
         if self._view is None:
-            if self._given is None:
-                self._owns = _own_stderr()
-            stream = self._given or self._owns or sys.stderr
+            stream = self._stream
+            if self._descriptor is not None:
+                stream = self._owns = os.fdopen(
+                    os.dup(self._descriptor), "w", encoding="utf-8", errors="backslashreplace"
+                )
             is_bar = stream.isatty() and os.environ.get("TERM") != "dumb"
             self._view = _Bar(stream) if is_bar else _Lines(stream, self._clock)
         return self._view
@@ -278,12 +287,10 @@ class _Bar:
         return bar, bar.add_task("", total=self.total, metrics="")
 
 
-def _own_stderr() -> TextIO | None:
-    """Duplicate the process's stderr; None where it was replaced by something else."""
+def _duplicate_stderr() -> int | None:
+    """Duplicate the process's stderr; None where something else stands in its place."""
     try:
-        if sys.stderr.fileno() != 2:  # noqa: PLR2004 - the descriptor of stderr
-            return None
-        return os.fdopen(os.dup(2), "w", encoding=sys.stderr.encoding, errors="backslashreplace")
+        return os.dup(2) if sys.stderr.fileno() == 2 else None  # noqa: PLR2004 - stderr's number
     except (OSError, ValueError, AttributeError):
         return None
 
