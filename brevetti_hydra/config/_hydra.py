@@ -49,9 +49,18 @@ __all__ = [
     "to_yaml",
 ]
 
-# Whatever Hydra and OmegaConf raise about a wrong defaults list; ValueError and TypeError are
-# theirs, too: they raise them about items of a wrong type.
-COMPOSITION_FAULTS = (HydraException, OmegaConfBaseException, ValueError, TypeError, KeyError)
+# Whatever Hydra and OmegaConf raise about a wrong defaults list. ValueError and TypeError are
+# theirs, too: they raise them about items of a wrong type. Lists that include each other end in a
+# RecursionError, and some overrides of lists of options in an AssertionError.
+COMPOSITION_FAULTS = (
+    HydraException,
+    OmegaConfBaseException,
+    ValueError,
+    TypeError,
+    KeyError,
+    RecursionError,
+    AssertionError,
+)
 
 
 class PlannedFile(NamedTuple):

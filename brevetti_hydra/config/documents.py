@@ -31,7 +31,8 @@ class Document(NamedTuple):
         package: What its `# @package` header says, or None.
         tree: Its content without `defaults`.
         defaults: Its defaults list as plain values, or None.
-        defaults_origins: Where each entry of the defaults list stands.
+        defaults_origins: Where each entry of the defaults list stands; where it is no list, where
+            the key stands.
     """
 
     label: str
@@ -148,8 +149,9 @@ def _entries(root: yaml.Node | None, origin: Callable[[yaml.Mark], Origin]) -> t
     if not isinstance(root, yaml.MappingNode):
         return ()
     for key, value in root.value:
-        if key.value == "defaults" and isinstance(value, yaml.SequenceNode):
-            return tuple(origin(item.start_mark) for item in value.value)
+        if key.value == "defaults":
+            items = value.value if isinstance(value, yaml.SequenceNode) else [key]
+            return tuple(origin(item.start_mark) for item in items)
     return ()
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from brevetti_hydra._text import quote_all, similar_name
 from brevetti_hydra.config import _hydra
+from brevetti_hydra.config.defaults_lists import Entry, entries_of, find_cycle
 from brevetti_hydra.config.origins import Origin
 from brevetti_hydra.config.source import FolderSource
 from brevetti_hydra.errors import (
@@ -17,17 +19,26 @@ from brevetti_hydra.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from brevetti_hydra.config.documents import Document
     from brevetti_hydra.config.overrides import Argument
 
-__all__ = ["composition_error", "config_not_found", "unknown_group", "unknown_option"]
+__all__ = [
+    "composition_error",
+    "config_not_found",
+    "no_option",
+    "unknown_group",
+    "unknown_option",
+]
 
 
 def unknown_option(
     group: str, option: str, origin: Origin, repository: _hydra.Repository
 ) -> UnknownOptionError:
     """Say which options there are, where one is named that does not exist."""
+    if not repository.group_exists(group):
+        return _unknown_group(group, origin, repository)
     options = repository.get_group_options(group)
     nearest = similar_name(option, options)
     hint = f"a similar name exists: '{nearest}'" if nearest else None
@@ -43,16 +54,28 @@ def unknown_option(
 
 def unknown_group(argument: Argument, repository: _hydra.Repository) -> UnknownOptionError:
     """Say which groups there are, where one is named that does not exist."""
-    name = argument.key.partition("@")[0]
+    return _unknown_group(argument.key.partition("@")[0], argument.origin, repository)
+
+
+def _unknown_group(name: str, origin: Origin, repository: _hydra.Repository) -> UnknownOptionError:
     known = sorted(
         {n for s in repository.get_sources() for n in s.list("", _hydra.ObjectType.GROUP)}
     )
     nearest = similar_name(name, known)
     return UnknownOptionError(
         f"there is no group '{name}'",
-        where=argument.origin.place(),
+        where=origin.place(),
         notes=[f"there are {quote_all(known)}"] if known else [],
         hint=f"a similar name exists: '{nearest}'" if nearest else None,
+    )
+
+
+def no_option(argument: Argument) -> UnknownOptionError:
+    """Say how a choice is taken away, where `group=null` is written for it."""
+    return UnknownOptionError(
+        f"the group '{argument.key}' takes the name of an option, not null",
+        where=argument.origin.place(),
+        hint=f"write ~{argument.key} to take the choice away",
     )
 
 
@@ -71,59 +94,122 @@ def composition_error(
     """Translate what Hydra says about a defaults list, and find the line that it is about."""
     if isinstance(error, BrevettiHydraError):
         return error
+    documents = _documents(repository)
+    if isinstance(error, RecursionError):
+        return _without_end(documents)
     missing = getattr(error, "missing_cfg_file", None)
     if missing:
-        group, _, option = str(missing).rpartition("/")
-        origin = _entry_that_names(group, option, repository)
-        if group and origin is not None:
-            return unknown_option(group, option, origin, repository)
-        if group:
-            return unknown_option(group, option, Origin("yaml", str(missing)), repository)
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    must = next((line for line in lines if line.startswith("You must specify")), None)
+        return _missing(str(missing), documents, repository)
+    text = " ".join(line.strip() for line in str(error).splitlines())
+    must = re.match(r"You must specify '([^'@]+)(@[^']*)?'", text)
     if must:
-        group = must.split("'")[1]
+        group, package = must.group(1), must.group(2) or ""
         options = repository.get_group_options(group)
+        entry = _entry(documents, lambda e: e.group == group and "???" in e.options)
         return UnknownOptionError(
             f"the group '{group}' needs an option",
-            notes=[f"it has {quote_all(options)}"],
-            hint=f"choose one: {group}={options[0] if options else 'NAME'}",
+            where=_place(entry),
+            notes=[f"it has {quote_all(options)}"] if options else ["it has no options"],
+            hint=f"choose one: {group}{package}={options[0] if options else 'NAME'}",
         )
+    for pattern, message, hint in _COMPLAINTS:
+        found = re.search(pattern, text)
+        if found:
+            return CompositionError(
+                message.format(*found.groups()),
+                where=_place_of(found.group(1), arguments, documents),
+                hint=hint.format(*found.groups()),
+            )
     return CompositionError(
         "the defaults lists do not compose",
-        where=_first_place(lines, arguments),
-        notes=lines[:4],
+        notes=[line.strip() for line in str(error).splitlines() if line.strip()][:4]
+        or [f"{type(error).__name__} in Hydra"],
+        hint="see --info for the files that take part",
     )
 
 
-def _first_place(lines: Sequence[str], arguments: Sequence[Argument]) -> Place | None:
-    text = " ".join(lines)
+# What Hydra complains of, what that means, and what mends it.
+_COMPLAINTS = (
+    (
+        r"Could not override '([^']+)'\. No match",
+        "there is no choice of '{0}' that could be overridden",
+        "write it without 'override': - {0}: ...",
+    ),
+    (
+        r"Could not delete '([^']+)'",
+        "there is no choice '{0}' that could be taken away",
+        "leave it out",
+    ),
+    (
+        r"Multiple values for ([^ ]+)\. To override",
+        "the group '{0}' is chosen more than once",
+        "write 'override {0}: ...' for the choice that is to win",
+    ),
+    (
+        r"([^ ]+) appears more than once in the final defaults list",
+        "the group '{0}' is chosen more than once",
+        "take one choice out, or put it into a package of its own: {0}@package: ...",
+    ),
+    (
+        r"Error resolving interpolation '([^']+)'",
+        "'{0}' in a defaults list does not resolve",
+        "name a group that is chosen further up in the same list",
+    ),
+)
+
+
+def _without_end(documents: Mapping[str, Document]) -> CompositionError:
+    circle = find_cycle(documents)
+    paths = [path for path, _ in circle]
+    names = [documents[path].label for path in [*paths, *paths[:1]]]
+    return CompositionError(
+        "the defaults lists include each other without end",
+        where=circle[-1][1].place() if circle and circle[-1][1] is not None else None,
+        notes=[" takes ".join(f"'{name}'" for name in names)] if names else [],
+        hint="take this entry out",
+    )
+
+
+def _missing(
+    config_path: str, documents: Mapping[str, Document], repository: _hydra.Repository
+) -> BrevettiHydraError:
+    entry = _entry(documents, lambda e: e.names(config_path))
+    group, _, option = config_path.rpartition("/")
+    if group and (entry is None or entry.group):
+        origin = entry.origin if entry is not None else None
+        return unknown_option(group, option, origin or Origin("yaml", config_path), repository)
+    error = config_not_found(config_path, repository)
+    error.where = _place(entry)
+    return error
+
+
+def _place_of(
+    about: str, arguments: Sequence[Argument], documents: Mapping[str, Document]
+) -> Place | None:
+    """Find the argument or the entry that a complaint about a group is about."""
+    key, _, option = about.partition("=")
     for argument in arguments:
-        if argument.parsed is not None and f"'{argument.parsed.key_or_group}'" in text:
+        if argument.key == key and (not option or argument.value == option):
             return argument.origin.place()
-    return None
+    group = key.partition("@")[0]
+    override = _entry(documents, lambda e: e.is_override and group.endswith(e.group))
+    return _place(override or _entry(documents, lambda e: group.endswith(e.group or "?")))
 
 
-def _entry_that_names(group: str, option: str, repository: _hydra.Repository) -> Origin | None:
+def _place(entry: Entry | None) -> Place | None:
+    return entry.origin.place() if entry is not None and entry.origin is not None else None
+
+
+def _entry(documents: Mapping[str, Document], fits: Callable[[Entry], bool]) -> Entry | None:
+    """Find the last entry of any list that fits."""
+    found = None
+    for document in documents.values():
+        found = next((e for e in reversed([*entries_of(document)]) if fits(e)), found)
+    return found
+
+
+def _documents(repository: _hydra.Repository) -> dict[str, Document]:
+    found: dict[str, Document] = {}
     for source in repository.get_sources():
-        for document in getattr(source, "documents", {}).values():
-            entries = document.defaults if isinstance(document.defaults, list) else []
-            for entry, origin in zip(entries, document.defaults_origins, strict=False):
-                if _names(entry, group, option):
-                    return origin  # type: ignore[no-any-return]
-    return None
-
-
-def _names(entry: object, group: str, option: str) -> bool:
-    if isinstance(entry, str):
-        return entry.partition("@")[0].lstrip("/") in {f"{group}/{option}", option}
-    if not isinstance(entry, dict):
-        return False
-    for key, value in entry.items():
-        options = value if isinstance(value, list) else [value]
-        if option in options and str(key).split()[-1].partition("@")[0].strip("/") in {
-            group,
-            group.rpartition("/")[2],
-        }:
-            return True
-    return False
+        found |= getattr(source, "documents", {})
+    return found

@@ -16,6 +16,7 @@ from brevetti_hydra.config.documents import Document
 from brevetti_hydra.config.faults import (
     composition_error,
     config_not_found,
+    no_option,
     unknown_group,
     unknown_option,
 )
@@ -315,8 +316,11 @@ def _check_choices(groups: Sequence[Argument], repository: _hydra.Repository) ->
             problems.append(_sweep(argument))
             continue
         value = parsed.value()
+        if value is None:
+            problems.append(no_option(argument))
+            continue
         for option in value if isinstance(value, list) else [value]:
-            if option is None or "${" in str(option):
+            if "${" in str(option):
                 continue
             if not repository.config_exists(f"{group}/{option}"):
                 problems.append(unknown_option(group, str(option), argument.origin, repository))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brevetti_hydra.config._hydra import ConfigResult, ConfigSource, ObjectType, defaults_result
+from brevetti_hydra.config.defaults_lists import check_entries
 from brevetti_hydra.config.documents import Document, read_document
 from brevetti_hydra.config.origins import Node, Origin
 from brevetti_hydra.config.targets import is_target
@@ -35,10 +36,12 @@ class DocumentSource(ConfigSource):
         raise NotImplementedError
 
     def load_config(self, config_path: str) -> ConfigResult:
-        """Answer Hydra."""
+        """Answer Hydra; what is wrong with the defaults list is said here, with its place."""
         document = self.documents.get(config_path)
         if document is None:
-            document = self.documents[config_path] = self.document(config_path)
+            document = self.document(config_path)
+            check_entries(document)
+            self.documents[config_path] = document
         return defaults_result(self.provider, self.path, document.defaults, document.package)
 
 
