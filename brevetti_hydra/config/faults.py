@@ -42,6 +42,8 @@ def unknown_option(
     options = repository.get_group_options(group)
     nearest = similar_name(option, options)
     hint = f"a similar name exists: '{nearest}'" if nearest else None
+    if option in options:  # `group=3`: read as a number
+        hint = f"quote it: {group}='\"{option}\"'"
     if hint is None and group == "job":
         hint = "or name a class: job=my_package.module:MyJob"
     return UnknownOptionError(
@@ -130,6 +132,11 @@ def composition_error(
 
 # What Hydra complains of, what that means, and what mends it.
 _COMPLAINTS = (
+    (
+        r"Could not override '([^']+)'\. Did you mean to override (?:one of )?(.+?)\?",
+        "there is no choice of '{0}', but one of '{1}'",
+        "override that one, or write +{0}=... to add one",
+    ),
     (
         r"Could not override '([^']+)'\. No match",
         "there is no choice of '{0}' that could be overridden",

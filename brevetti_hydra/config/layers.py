@@ -19,6 +19,7 @@ from brevetti_hydra.errors import (
     SweepNotAskedError,
     UnknownSettingError,
 )
+from brevetti_hydra.settings import RESERVED_NODES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,7 +97,22 @@ class CommandLine:
 
     def _delete(self, path: Path, argument: Argument) -> None:
         _take_out(self.layer, path)
+        if self._is_unknown(path):
+            # Written, so that the validation finds it and says which names there are.
+            tree = Node(argument.origin)
+            for key in reversed(path):
+                tree = Node(argument.origin, children={key: tree})
+            merge(self.layer, tree)
+            return
         self.deletions.append((path, argument))
+
+    def _is_unknown(self, path: Path) -> bool:
+        if path[0] == "hydra" or (len(path) == 1 and path[0] in RESERVED_NODES):
+            return False
+        holder = shape_at(self._shape, path[:-1], self._below)
+        if holder is None or holder.at(path[-1]) is not None or self._below.at(path) is not None:
+            return False
+        return len(path) == 1 or bool(holder.names())
 
     def _value(self, argument: Argument, path: Path) -> Any:
         shape = shape_at(self._shape, path, self._below)

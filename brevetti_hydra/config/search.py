@@ -322,7 +322,7 @@ def _check_choices(groups: Sequence[Argument], repository: _hydra.Repository) ->
         for option in value if isinstance(value, list) else [value]:
             if "${" in str(option):
                 continue
-            if not repository.config_exists(f"{group}/{option}"):
+            if not isinstance(option, str) or not repository.config_exists(f"{group}/{option}"):
                 problems.append(unknown_option(group, str(option), argument.origin, repository))
     if problems:
         raise ConfigErrors(problems)
