@@ -2,7 +2,8 @@
 
 `python` blocks run as a script; a comment `<!-- file: NAME -->` before any block writes it to that
 file. In `console` blocks each `$ line` runs in bash, and what it prints is compared with what
-stands below: ids, times, sizes and decimals may differ, a line `...` stands for any lines.
+stands below: ids, times, sizes and decimals may differ, a line `...` stands for any lines, and
+`...` inside a line for any part of it.
 `<!-- not run: REASON -->` before a block leaves it alone. `--update-golden` writes the real output
 into the documents.
 """
@@ -38,6 +39,7 @@ VOLATILE = [
     (r"\d{8}T\d{6}Z", "STAMP"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?", "TIME"),
+    (r"\b\d\d:\d\d:\d\d\b", "CLOCK"),
     (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
     (r"\b[0-9a-f]{64}\b", "DIGEST"),
     (r"\b[0-9a-f]{40}\b", "COMMIT"),
@@ -83,9 +85,10 @@ def stable(text: str) -> str:
 
 
 def matches(expected: str, actual: str) -> bool:
-    """Compare two outputs; a line `...` of the expected one stands for any lines."""
+    """Compare two outputs: `...` alone stands for any lines, inside a line for any part of it."""
     parts = [
-        re.escape(part.strip("\n")) for part in re.split(r"(?m)^[ ]*\.\.\.$", stable(expected))
+        r"[^\n]*".join(re.escape(piece) for piece in part.strip("\n").split("..."))
+        for part in re.split(r"(?m)^[ ]*\.\.\.$", stable(expected))
     ]
     return re.fullmatch(r"\n?.*\n?".join(parts), stable(actual), re.DOTALL) is not None
 
@@ -211,5 +214,7 @@ def test_the_matcher_sees_a_difference() -> None:
     """Two outputs that differ in a word differ, whatever ids and times they hold."""
     assert matches("run 0123456789 took 1.5s\n", "run abcdef0123 took 12s\n")
     assert matches("first\n...\nlast\n", "first\nsecond\nthird\nlast\n")
+    assert matches("at ... (main)\n", "at /a/b.py (main)\n")
+    assert not matches("at ... (main)\n", "at\nb (main)\n")
     assert not matches("completed\n", "failed\n")
     assert not matches("first\n...\nlast\n", "first\nsecond\n")
