@@ -107,8 +107,7 @@ class Classifier(Job):
 
     It leaves among the artifacts: `saved_model.tar.gz` (`brevetti_hydra.jobs.classifier_model`
     reads it), `report.html`, `charts/learning_curve.json` and `charts/confusion_matrix.json`; and
-    the metrics accuracy, macro_f1, loss, train_count and devel_count, all but one of the held-out
-    images.
+    the metrics accuracy, macro_f1 and devel_loss of the held-out images, train_count, devel_count.
     """
 
     settings: ClassifierSettings
@@ -247,7 +246,7 @@ class Classifier(Job):
         for name, value in (
             ("accuracy", scores.accuracy),
             ("macro_f1", scores.macro_f1),
-            ("loss", scores.loss),
+            ("devel_loss", scores.loss),
             ("train_count", len(train.labels)),
             ("devel_count", len(devel.labels)),
         ):

@@ -51,7 +51,7 @@ def test_an_experiment_stands_above_its_job(experiment: str, tmp_path: Path) -> 
         text=True,
     )
 
-    epochs = {"tiny": 3, "strong_augment": 120}[experiment]
+    epochs = {"tiny": 3, "strong_augment": 100}[experiment]
     assert [True, True] == [
         line in result.stdout.splitlines() for line in (f"epochs: {epochs}", "batch_size: 7")
     ], result.stderr
