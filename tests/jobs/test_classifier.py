@@ -180,7 +180,9 @@ def test_a_run_leaves_model_charts_and_report(
     } == names
     assert ("saved_model.tar.gz", 4) == (record.model, record.epoch)
     assert {"accuracy", "devel_loss", "loss"} == set(record.progress)
-    assert {"accuracy", "devel_count", "devel_loss", "macro_f1", "train_count"} == set(record.metrics)
+    assert {"accuracy", "devel_count", "devel_loss", "macro_f1", "train_count"} == set(
+        record.metrics
+    )
     for path in found.glob("charts/*.json"):
         chart = json.loads(path.read_bytes())
         assert "https://vega.github.io/schema/vega-lite/v6.json" == chart["$schema"]
