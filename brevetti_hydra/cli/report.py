@@ -41,7 +41,7 @@ def error_fields(error: BaseException) -> list[dict[str, Any]]:
     if isinstance(error, BrevettiHydraError):
         return error.as_json()
     if isinstance(error, (RunInterrupted, KeyboardInterrupt)):
-        return [_fields("interrupted", str(error) or "stopped by the keyboard")]
+        return [_fields("interrupted", _stopped(error))]
     return [_fields("internal-error", _unexpected(error), _INTERNAL_HINT)]
 
 
@@ -62,7 +62,7 @@ def print_error(error: BaseException, stream: TextIO, *, traceback: bool = False
     if isinstance(error, BrevettiHydraError):
         text = str(error)
     elif is_ours:
-        text = f"stopped: {error}" if str(error) else "stopped"
+        text = _stopped(error)
     else:
         text = f"error[internal-error]: {_unexpected(error)}\n  hint: {_INTERNAL_HINT}"
     text = escape_control(text)
@@ -78,6 +78,15 @@ def has_colour(stream: TextIO) -> bool:
         return stream.isatty()
     except ValueError:  # closed
         return False
+
+
+def _stopped(error: BaseException) -> str:
+    if isinstance(error, RunInterrupted):
+        # Imported here: only a stopped run needs the names of signals.
+        from signal import Signals
+
+        return f"stopped by {Signals(error.signal_number).name}"
+    return "stopped by SIGINT"
 
 
 def _unexpected(error: BaseException) -> str:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["build_parser", "execute"]
 
 _COLUMNS = ("id", "age", "state", "job", "metrics", "duration", "overrides")
+# Half an id helps nobody.
+_WHOLE = frozenset({"id", "age", "state", "duration"})
 _CELL_METRICS = 2
 # What fits a screen or two; pipes and documents get everything.
 _TERMINAL_ROWS = 40
@@ -127,7 +129,7 @@ def _print_table(
     rows = [[_cell(record, name, now) for name in chosen] for record in shown]
     width = shutil.get_terminal_size().columns if reply.is_terminal else None
     if rows:
-        reply.say("\n".join(columns(chosen, rows, width=width)))
+        reply.say("\n".join(columns(chosen, rows, width=width, whole=_WHOLE)))
     if not matching:
         reply.notice(f"none of {plural(total, 'run')} fulfils the conditions")
     elif len(shown) < matching and reply.is_terminal:
@@ -142,6 +144,9 @@ def _cell(record: RunRecord, name: str, now: float) -> str:
             return format_metrics(record.metrics or record.progress, most=_CELL_METRICS)
         case "duration":
             return format_duration(record.duration_s)
+        case "overrides":
+            # The job has a column of its own.
+            return one_line(" ".join(o for o in record.overrides if not o.startswith("job=")))
     return one_line(format_value(_known(value_of(record, name))))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from brevetti_hydra._text import escape_control
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 __all__ = [
     "columns",
@@ -24,6 +24,8 @@ __all__ = [
     "section",
 ]
 
+# What a column keeps in the narrowest terminal.
+_LEAST_CELLS = 4
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86400
 
 
@@ -88,7 +90,11 @@ def one_line(text: str) -> str:
 
 
 def columns(
-    header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None = None
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    width: int | None = None,
+    whole: Collection[str] = (),
 ) -> list[str]:
     """Write rows under a header, aligned, two spaces apart.
 
@@ -96,11 +102,16 @@ def columns(
         header: Names of the columns; written in capitals.
         rows: Cells, one line each.
         width: Cut what would not fit: the last column first, then the widest; None cuts nothing.
+        whole: Names of columns that are never cut.
     """
     lines = [[name.upper() for name in header], *rows]
     widths = [max(_width(cell) for cell in column) for column in zip(*lines, strict=True)]
     if width is not None:
-        widths = _narrowed(widths, [_width(name) for name in header], width)
+        least = [
+            size if name in whole else min(size, _LEAST_CELLS)
+            for name, size in zip(header, widths, strict=True)
+        ]
+        widths = _narrowed(widths, least, width)
     written = []
     for line in lines:
         cells = [_pad(cut(cell, size), size) for cell, size in zip(line, widths, strict=True)]
@@ -127,7 +138,7 @@ def section(title: str, lines: Sequence[str]) -> str:
 
 
 def _narrowed(widths: list[int], least: list[int], width: int) -> list[int]:
-    """Take the excess from the last column, then from whichever is widest, never below a header."""
+    """Take the excess from the last column, then from whichever is widest."""
     narrowed = list(widths)
     excess = sum(narrowed) + 2 * (len(narrowed) - 1) - width
     while excess > 0:

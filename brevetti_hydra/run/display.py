@@ -105,7 +105,7 @@ class Display:
         view = self._opened()
         if record.state is RunState.RUNNING:
             view.total = epochs_of(record.settings)
-            view.line(_beginning(record))
+            view.begin(_beginning(record))
 
     def _opened(self) -> _View:
         if self._view is None:
@@ -140,6 +140,9 @@ class _View(Protocol):
 
     def progress(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Show an epoch."""
+
+    def begin(self, text: str) -> None:
+        """Show that the run begins."""
 
     def line(self, text: str) -> None:
         """Show a line."""
@@ -189,6 +192,9 @@ class _Lines:
         else:
             self._held = text
 
+    def begin(self, text: str) -> None:
+        self.line(text)
+
     def line(self, text: str) -> None:
         self._stream.write(escape_control(text) + "\n")
         self._stream.flush()
@@ -203,7 +209,11 @@ class _Lines:
 
 
 class _Bar:
-    """One line at the bottom of the terminal that changes; the job's output scrolls above it."""
+    """One line at the bottom of the terminal that changes; the job's output scrolls above it.
+
+    An unfinished line of output, such as the prompt of a debugger, takes the bar away until the
+    line ends.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self.total: int | None = None
@@ -212,18 +222,23 @@ class _Bar:
         self._task: TaskID | None = None
         self._reports = 0
         self._partial = b""
+        self._is_paused = False
+
+    def begin(self, text: str) -> None:
+        self.line(text)
+        if self.total:
+            self._opened()
 
     def progress(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        if self._bar is None:
-            self._bar, self._task = self._begin()
+        bar = self._opened()
         self._reports += 1
         # Jobs count from 0 or from 1, and a resumed one goes on where it was.
         done = max(self._reports, epoch)
         if self._task is not None:
-            self._bar.update(self._task, completed=done, metrics=_metrics_text(metrics))
+            bar.update(self._task, completed=done, metrics=_metrics_text(metrics))
 
     def line(self, text: str) -> None:
-        if self._bar is None:
+        if self._bar is None or self._is_paused:
             self._stream.write(escape_control(text) + "\n")
             self._stream.flush()
         else:
@@ -232,23 +247,49 @@ class _Bar:
     def write_above(self, content: bytes) -> bool:
         if self._bar is None:
             return False
+        if self._is_paused:
+            self._write_raw(content)
+            if content.endswith(b"\n"):
+                self._is_paused = False
+                self._bar.start()
+                self._bar.console.show_cursor(True)
+            return True
         *lines, rest = (self._partial + content).split(b"\n")
         # Of a line that rewrites itself, only what it shows in the end is of interest.
-        self._partial = rest.rpartition(b"\r")[2] if not rest.endswith(b"\r") else rest
+        rewrites = b"\r" in rest
+        self._partial = (rest[:-1].rpartition(b"\r")[2] + rest[-1:]) if rewrites else b""
         for line in lines:
             shown = line.rstrip(b"\r").rpartition(b"\r")[2]
             self._print_above(shown.decode(errors="replace"))
+        if rest and not rewrites:
+            self._bar.stop()
+            self._is_paused = True
+            self._write_raw(rest)
         return True
 
     def end(self) -> None:
-        if self._bar is None:
+        bar, self._bar = self._bar, None
+        if bar is None:
             return
-        partial, self._partial = self._partial.rstrip(b"\r"), b""
-        if partial:
-            self._print_above(partial.decode(errors="replace"))
-        self._bar.refresh()
-        self._bar.stop()
-        self._bar = None
+        partial = self._partial.rstrip(b"\r")
+        if self._is_paused:
+            self._write_raw(b"\n")
+            bar.start()
+        elif partial:
+            bar.console.print(escape_control(partial.decode(errors="replace")), markup=False)
+        # The last state stays, as a line among the others.
+        bar.live.transient = False
+        bar.refresh()
+        bar.stop()
+
+    def _opened(self) -> Progress:
+        if self._bar is None:
+            self._bar, self._task = self._begin()
+        return self._bar
+
+    def _write_raw(self, content: bytes) -> None:
+        self._stream.write(content.decode(errors="replace"))
+        self._stream.flush()
 
     def _print_above(self, text: str) -> None:
         from rich.text import Text
@@ -279,6 +320,7 @@ class _Bar:
             refresh_per_second=_REFRESH_HZ,
             redirect_stdout=False,
             redirect_stderr=False,
+            transient=True,
             expand=True,
         )
         bar.start()

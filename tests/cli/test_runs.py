@@ -29,7 +29,7 @@ def test_table(call: Callable[..., Any], make_run: Callable[..., Any]) -> None:
         *lines[1][:1],
         *lines[1][2:],
     ]
-    assert ["accuracy=0.9", "loss=0.25", "1m00s", "job=classifier", "lr=0.01"] == lines[2][4:]
+    assert ["accuracy=0.9", "loss=0.25", "1m00s", "lr=0.01"] == lines[2][4:]
 
 
 def test_no_runs_yet(call: Callable[..., Any], runs_dir: Path) -> None:

@@ -106,8 +106,10 @@ assert "rich" not in sys.modules
 display(ProgressReported(1, {"loss": 0.5}))
 assert "rich" in sys.modules
 assert display.write_above(b"hel"), "the bar takes output"
-assert display.write_above(b"lo\\n10%\\r20%")
+assert display.write_above(b"lo\\n") and display.write_above(b"10%\\r20%")
 display(ProgressReported(2, {"loss": 0.25}))
+display.write_above(b"(Pdb) ")
+display.write_above(b"n\\nafter\\n")
 display.close()
 """
 
@@ -139,8 +141,8 @@ def test_bar_on_a_terminal() -> None:
     assert "epoch 2" in shown
     assert "loss=0.25" in shown
     assert "hello\r\n" in shown
-    assert "20%\r\n" in shown
     assert "10%" not in shown
+    assert "20%(Pdb) n\r\nafter\r\n" in shown
 
 
 def test_a_killed_process_leaves_the_cursor() -> None:
