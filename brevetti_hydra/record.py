@@ -77,10 +77,14 @@ TRANSITIONS: dict[RunState, frozenset[RunState]] = {
 
 
 class _Model(BaseModel):
-    """A frozen value; unknown keys are errors."""
+    """A frozen value; unknown keys are errors. Built when first used: it halves the import."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        extra="forbid", frozen=True, ser_json_inf_nan="strings", protected_namespaces=()
+        extra="forbid",
+        frozen=True,
+        ser_json_inf_nan="strings",
+        protected_namespaces=(),
+        defer_build=True,
     )
 
 
@@ -203,7 +207,9 @@ class Snapshot(_Model):
 class Runnable(Protocol):
     """What the lifecycle needs of a job, and all it knows about it."""
 
-    settings: JobSettings
+    @property
+    def settings(self) -> JobSettings:
+        """The validated settings."""
 
     def run(self) -> Any:
         """Do the work; the returned path (a text, os.PathLike or UPath), if any, is the model."""

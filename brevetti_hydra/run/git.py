@@ -134,7 +134,7 @@ class GitProbe:
         """Read all answers; None where git refused."""
         if not self._pid:
             return {}
-        with open(self._reader, "rb", buffering=0) as stream:  # noqa: PTH123 - a descriptor
+        with open(self._reader, "rb") as stream:  # noqa: PTH123 - a descriptor
             content = stream.read(4 * MOST_PATCH_BYTES)
         self._end()
         # Each answer ends in the mark and git's exit status.
