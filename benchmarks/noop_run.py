@@ -34,6 +34,10 @@ class Cost(NamedTuple):
     peak_bytes: int
 
 
+# Compiled modules are kept, as on any machine where people work; some containers switch that off.
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+
 def make_tree(folder: Path) -> None:
     """Lay out a committed git tree, then change one file of it."""
     shutil.copytree(PEER, folder, dirs_exist_ok=True)
@@ -55,7 +59,12 @@ def measure(command: list[str], folder: Path) -> Cost:
     with tempfile.TemporaryFile() as output:
         begin = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            command,
+            cwd=folder,
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
         )
         # The peak of the child alone. Linux counts this process's own size at the fork into it,
         # which is why nothing large is imported here.

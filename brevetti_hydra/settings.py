@@ -70,7 +70,7 @@ class _Node(BaseModel):
     """A reserved node: closed, read-only, built when it is first needed."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=True
+        extra="forbid", frozen=True, populate_by_name=True, defer_build=True
     )
 
 

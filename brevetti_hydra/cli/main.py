@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -33,6 +34,9 @@ class _Line(NamedTuple):
 
 def console() -> NoReturn:
     """Run the command line of this process and end it."""
+    # Until the job begins everything that is made lives on: half of the start-up's garbage
+    # collections would look at all of it and free nothing (a tenth of a no-op run's time).
+    gc.disable()
     code = main()
     try:
         sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from pathlib import Path
@@ -47,6 +48,8 @@ def start_job(job: Job, observers: Sequence[Display], reply: Reply) -> int:
         The exit code.
     """
     error: BaseException | None = None
+    # Off since the program's start (`console`).
+    gc.enable()
     try:
         job.start()
     except BaseException as caught:  # noqa: BLE001 - every end of a run is told, then an exit code

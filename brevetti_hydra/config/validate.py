@@ -11,7 +11,6 @@ from brevetti_hydra.config.compose import Composition, settings_class
 from brevetti_hydra.config.defaults import with_instance_defaults
 from brevetti_hydra.config.masks import MASK, masked_argument
 from brevetti_hydra.config.origins import MISSING, Node, Path, dotted, walk
-from brevetti_hydra.config.problems import find_problems
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     ConfigErrors,
@@ -100,6 +99,9 @@ def _validated(
             with_instance_defaults(values, shape), extra="forbid", by_alias=True, by_name=True
         )
     except ValidationError as error:
+        # Imported here: most configurations are right.
+        from brevetti_hydra.config.problems import find_problems
+
         tree = filled if prefix else _without_reserved(filled)
         known = {problem.message for problem in problems}
         unresolved = {dotted(path) for path in _unresolved(composition)}
