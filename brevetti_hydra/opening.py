@@ -23,7 +23,6 @@ from brevetti_hydra.config.masks import masked_argument
 from brevetti_hydra.config.recorded import compose_recorded, recorded_tree
 from brevetti_hydra.errors import (
     ConfigNotFoundError,
-    JobClassError,
     NotAJobError,
     PlatformNotAvailableError,
     UsageError,
@@ -45,6 +44,7 @@ __all__ = [
     "open_run",
     "own_target",
     "prepare",
+    "read_info",
     "reopen_run",
 ]
 
@@ -86,7 +86,7 @@ def prepare(request: Request, folder: Path, job_class: type[Job] | None = None) 
     entry: Literal["target", "script", "interactive"] = "target"
     if job_class is not None:
         target, entry = own_target(job_class)
-    info = _read_info(request, folder)
+    info = read_info(request, folder)
     composition = compose(
         request, folder=folder, base=Job, job_class=job_class, target=target, info=info
     )
@@ -126,6 +126,10 @@ def open_run(
 
     ready = prepare(request, folder, job_class)
     composition, validated = ready.composition, ready.validated
+    if composition.hydra.verbose:
+        import logging
+
+        logging.getLogger("brevetti_hydra").setLevel(logging.DEBUG)
     secrets = _secrets(request, composition)
     plan = RunPlan(
         job=_job_ref(composition, ready.entry),
@@ -220,7 +224,13 @@ def _refuse_remote(request: Request) -> None:
         )
 
 
-def _read_info(request: Request, folder: Path) -> dict[str, Any] | None:
+def read_info(request: Request, folder: Path) -> dict[str, Any] | None:
+    """Read the info.json that the command line names, or give None.
+
+    Raises:
+        ConfigError: It cannot be read, or is none.
+        UsageError: It describes another job than `--job_id` names.
+    """
     path = request.container.get("info_file")
     if path is None:
         return None
@@ -314,7 +324,7 @@ def _bind(job_class: type[Any], validated: Validated, context: Any) -> Job:
     try:
         job = job_class(validated.settings, context)
     except TypeError as error:
-        raise JobClassError(
+        raise NotAJobError(
             f"'{job_class.__name__}' cannot be built",
             notes=[str(error)],
             hint="a Job's __init__ takes (settings, context); do your set-up in run()",

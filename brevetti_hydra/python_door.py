@@ -26,7 +26,13 @@ from brevetti_hydra.errors import (
     UsageError,
 )
 from brevetti_hydra.job import Job
-from brevetti_hydra.opening import RESUME_VARIABLE, open_run, own_target, reopen_run
+from brevetti_hydra.opening import (
+    RESUME_VARIABLE,
+    open_run,
+    own_target,
+    read_info,
+    reopen_run,
+)
 from brevetti_hydra.settings import check_names
 
 if TYPE_CHECKING:
@@ -34,7 +40,11 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.run.folders import RunFolder
 
-__all__ = ["open_from_python"]
+__all__ = [
+    "AnyJob",
+    "open_from_python",
+    "request_asks_for_traceback",
+]
 
 AnyJob = TypeVar("AnyJob", bound=Job)
 
@@ -46,7 +56,11 @@ def open_from_python(
     config_dir: str | os.PathLike[str] | None,
     argv: Sequence[str] | None,
 ) -> AnyJob:
-    """Open a job for `Job.init`; its docstring tells the arguments and errors."""
+    """Open a job for `Job.init`; its docstring tells the arguments and the other errors.
+
+    Raises:
+        TargetNotFoundError: The module that is being imported for a job starts one itself.
+    """
     imported = loading_module()
     if imported is not None:
         raise TargetNotFoundError(
@@ -153,7 +167,10 @@ def _prints_only(request: Request, job_class: type[Job], folder: Path) -> bool:
 
     def composed() -> Composition:
         target, _ = own_target(job_class)
-        return compose(request, folder=folder, base=Job, job_class=job_class, target=target)
+        info = read_info(request, folder)
+        return compose(
+            request, folder=folder, base=Job, job_class=job_class, target=target, info=info
+        )
 
     text = answer(request, composed, Path(sys.argv[0]).name)
     if text is not None:

@@ -74,11 +74,13 @@ def _answer(request: Request, folder: Path, reply: Reply) -> int:
     from brevetti_hydra.config import compose
     from brevetti_hydra.config.answers import answer
     from brevetti_hydra.job import Job
+    from brevetti_hydra.opening import read_info
 
     compositions: list[Composition] = []
 
     def composed() -> Composition:
-        compositions.append(compose(request, folder=folder, base=Job))
+        info = read_info(request, folder)
+        compositions.append(compose(request, folder=folder, base=Job, info=info))
         return compositions[0]
 
     text = answer(request, composed, "brevetti-hydra") or ""

@@ -77,7 +77,11 @@ def build_parser() -> CommandParser:
 
 
 def execute(arguments: argparse.Namespace, reply: Reply) -> int:
-    """Print the runs; the answer holds their records."""
+    """Print the runs; the answer holds their records.
+
+    Raises:
+        UsageError: An option or condition is wrong, or two options exclude each other.
+    """
     if arguments.csv and reply.json is not None:
         raise UsageError("'--csv' and '--json' exclude each other", hint="take one of them")
     if arguments.limit is not None and arguments.limit < 0:

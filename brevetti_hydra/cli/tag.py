@@ -47,7 +47,12 @@ def build_parser() -> CommandParser:
 
 
 def execute(arguments: argparse.Namespace, reply: Reply) -> int:
-    """Change the tags; the answer holds the new record."""
+    """Change the tags; the answer holds the new record.
+
+    Raises:
+        UsageError: A sign stands without a tag.
+        RunNotFoundError: There is no such run.
+    """
     folder = find_run(arguments.run, runs_root(arguments.root))
     tags = dict.fromkeys(read_record(folder).tags)
     for change in arguments.changes:

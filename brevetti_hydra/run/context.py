@@ -64,7 +64,8 @@ class RunContext:
             clock: Tells the time.
             observers: Called with each event, after it was written. One that has a method
                 `write_above(content: bytes) -> bool` may show the job's output on a terminal, so
-                that it does not tear a progress bar; False leaves it to the run.
+                that it does not tear a progress bar; False leaves it to the run. One that has
+                `close()` is closed before a debugger takes the terminal.
             stdout_to_stderr: Send what the job prints to stderr: stdout belongs to `--json`.
             git: A look at the job's tree that was begun earlier (`git.begin_git`).
 

@@ -359,6 +359,9 @@ class Session:
         import pdb  # noqa: T100 - `run.debug` asks for it
 
         self._stop_capture()
+        for observer in self._around.observers:
+            # A bar that moves would write over the debugger's prompt.
+            getattr(observer, "close", bool)()
         traceback.print_exception(error)
         pdb.post_mortem(error.__traceback__)
 

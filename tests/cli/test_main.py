@@ -149,3 +149,15 @@ def test_module_and_script_are_the_same(tmp_path: Path) -> None:
     )
 
     assert (0, []) == (done.returncode, json.loads(done.stdout)["result"]["runs"])
+
+
+def test_cfg_with_an_info_file(call: Callable[..., Any], runs_dir: Path) -> None:
+    """The settings of info.json are a layer of what `--cfg` prints."""
+    runs_dir.parent.joinpath("info.json").write_text(
+        json.dumps({"name": "a", "settings": {"epochs": 7}}), encoding="utf-8"
+    )
+
+    answer = call("job=classifier", "--info_file", "info.json", "--cfg", "job")
+
+    assert (0, "") == (answer.code, answer.err)
+    assert "\nepochs: 7\n" in answer.out

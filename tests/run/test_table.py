@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pandas as pd
-import pytest
 
 import brevetti_hydra
 from brevetti_hydra._clock import parse_utc
@@ -14,6 +13,8 @@ from brevetti_hydra.run.folders import RunFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 def add_run(root: Path, number: int, accuracy: float | None) -> None:
