@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from brevetti_hydra.jobs.classifier import AugmentSettings
+    from brevetti_hydra.jobs.classifier_settings import AugmentSettings
 
 __all__ = ["augment_images", "read_image", "write_png"]
 

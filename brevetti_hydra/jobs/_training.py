@@ -16,7 +16,7 @@ from brevetti_hydra.jobs.classifier_model import ClassifierModel
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from brevetti_hydra.jobs.classifier import ClassifierSettings
+    from brevetti_hydra.jobs.classifier_settings import ClassifierSettings
 
 __all__ = ["Sample", "Samples", "Trainer", "split_samples"]
 

@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from brevetti_hydra.errors import DatasetUnfitError, ImageUnreadableError
-from brevetti_hydra.jobs.classifier import Classifier, ClassifierSettings
+from brevetti_hydra.jobs.classifier import Classifier
 from brevetti_hydra.jobs.classifier_model import load_model
+from brevetti_hydra.jobs.classifier_settings import ClassifierSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,7 +18,7 @@ from brevetti_hydra.jobs._features import describe_images, feature_count
 from brevetti_hydra.jobs._images import augment_images, read_image
 from brevetti_hydra.jobs._report import score_predictions
 from brevetti_hydra.jobs._training import Sample, Samples, Trainer, split_samples
-from brevetti_hydra.jobs.classifier import AugmentSettings, ClassifierSettings
+from brevetti_hydra.jobs.classifier_settings import AugmentSettings, ClassifierSettings
 
 if TYPE_CHECKING:
     import random

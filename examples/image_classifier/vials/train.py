@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from brevetti_hydra import Field, JobSettings
-from brevetti_hydra.jobs.classifier import Classifier, ClassifierSettings
+from brevetti_hydra.jobs.classifier import Classifier
+from brevetti_hydra.jobs.classifier_settings import ClassifierSettings
 
 if TYPE_CHECKING:
     from PIL.Image import Image
