@@ -26,6 +26,7 @@ __all__ = [
     "make_folder",
     "on_write",
     "remove",
+    "touch",
     "write_new",
     "write_whole",
 ]

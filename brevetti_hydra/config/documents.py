@@ -82,7 +82,12 @@ def read_document(path: FilePath, label: str, budget: Budget) -> Document:
 
 
 def parse_document(text: str, label: str, budget: Budget) -> Document:
-    """Read YAML text; raises as `read_document`."""
+    """Read YAML text.
+
+    Raises:
+        ConfigSyntaxError: It is no YAML, or no mapping.
+        OverBudgetError: It is over the budget.
+    """
     lines = text.splitlines()
 
     def excerpt(line: int) -> str:

@@ -15,7 +15,16 @@ from brevetti_hydra.errors import Place
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["MISSING", "Node", "Origin", "Path", "dotted", "merge", "walk"]
+__all__ = [
+    "MISSING",
+    "Node",
+    "Origin",
+    "Path",
+    "dotted",
+    "merge",
+    "type_of_origin",
+    "walk",
+]
 
 # How YAML writes a required value that nobody has given yet.
 MISSING = "???"
@@ -157,6 +166,9 @@ def merge(below: Node, above: Node, root: Node | None = None) -> None:
         below: The mapping that is changed.
         above: The mapping that wins.
         root: The tree in which references of `below` are looked up; default: `below` itself.
+
+    Raises:
+        TypeError: One of them is no mapping.
     """
     root = below if root is None else root
     if below.children is None or above.children is None:

@@ -51,6 +51,12 @@ class Argument:
     __slots__ = ("fault", "is_literal", "key", "origin", "parsed", "sign", "text", "value")
 
     def __init__(self, text: str, label: str, budget: Budget) -> None:
+        """Read one argument.
+
+        Raises:
+            OverrideSyntaxError: It is no override.
+            OverBudgetError: It is over the budget.
+        """
         self.text = text
         self.origin = Origin("argument", f"{label}: {text}")
         self.is_literal = False

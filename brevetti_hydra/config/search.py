@@ -42,6 +42,7 @@ __all__ = [
     "PRIMARY",
     "Group",
     "Option",
+    "Plan",
     "PlannedDocument",
     "SearchPath",
     "list_groups",
@@ -67,7 +68,11 @@ class SearchPath(NamedTuple):
     primary: str
 
     def document(self, config_path: str) -> Document:
-        """Give the document of a config that takes part."""
+        """Give the document of a config that takes part.
+
+        Raises:
+            ConfigNotFoundError: No source has it.
+        """
         source = self.repository.source_of(config_path)
         if not isinstance(source, DocumentSource):
             raise config_not_found(config_path, self.repository)

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config.fields import Shape
 
-__all__ = ["Validated", "validate"]
+__all__ = [
+    "Validated",
+    "secret_texts",
+    "validate",
+]
 
 _LATER_NODES = ("sweep", "search", "launcher")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import brevetti_hydra
-from brevetti_hydra.cli.main import COMMANDS
+from brevetti_hydra.cli.commands import COMMANDS
 from brevetti_hydra.record import (
     ArtifactRef,
     Attempt,
