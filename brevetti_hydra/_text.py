@@ -53,9 +53,15 @@ def escape_control(text: str) -> str:
     """
     if text.isprintable():
         return text
+    # By lines: most have nothing to escape, and a table of 10,000 runs is one text.
+    lines = text.split("\n")
+    return "\n".join(line if line.isprintable() else _escape_line(line) for line in lines)
+
+
+def _escape_line(line: str) -> str:
     return "".join(
         character
-        if character.isprintable() or character in "\n\t"
+        if character.isprintable() or character == "\t"
         else character.encode("unicode_escape").decode("ascii")
-        for character in text
+        for character in line
     )

@@ -112,11 +112,13 @@ def columns(
             for name, size in zip(header, widths, strict=True)
         ]
         widths = _narrowed(widths, least, width)
-    written = []
-    for line in lines:
-        cells = [_pad(cut(cell, size), size) for cell, size in zip(line, widths, strict=True)]
-        written.append("  ".join(cells).rstrip())
-    return written
+        lines = [
+            [cut(cell, size) for cell, size in zip(line, widths, strict=True)] for line in lines
+        ]
+    return [
+        "  ".join([_pad(cell, size) for cell, size in zip(line, widths, strict=True)]).rstrip()
+        for line in lines
+    ]
 
 
 def cut(text: str, width: int) -> str:
