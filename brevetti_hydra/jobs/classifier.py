@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from brevetti_hydra.errors import DatasetUnfitError, MissingExtraError
 from brevetti_hydra.job import Job
 from brevetti_hydra.jobs.classifier_settings import ClassifierSettings
+from brevetti_hydra.settings import JobSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
