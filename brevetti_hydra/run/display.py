@@ -309,7 +309,7 @@ class _Bar:
             TextColumn(
                 "epoch {task.completed}" + of, markup=False, table_column=Column(no_wrap=True)
             ),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=16),
             TimeElapsedColumn(),
             TextColumn(
                 "{task.fields[metrics]}",
