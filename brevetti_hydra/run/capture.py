@@ -11,6 +11,7 @@ what its thread had not read yet (at most 1 MiB) is lost.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
 import threading
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra._files import Appender
 from brevetti_hydra.errors import StorageWriteError
+from brevetti_hydra.run.descriptors import copy_size, open_pipe, open_terminal, write_all
 from brevetti_hydra.run.masking import StreamMask
 
 if TYPE_CHECKING:
@@ -28,11 +30,9 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.run.masking import Masking
 
-__all__ = ["Capture", "RunLog"]
+__all__ = ["Capture", "Redirection", "RunLog"]
 
-_PIPE_BYTES = 1 << 20
 _READ_BYTES = 1 << 16
-_F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ on Linux
 
 # A text that could begin a secret is shown after so much silence, if it is as short as a prompt.
 _HELD_WAIT_MS = 200
@@ -123,6 +123,7 @@ class Capture:
         self._masking = masking
         self._streams: list[_Stream] = []
         self._tees: list[tuple[str, Any, _Tee]] = []
+        self._crashes = _Crashes()
         self._drained = threading.Event()
         self._is_sealed = False
         self._is_outlived = False
@@ -144,6 +145,7 @@ class Capture:
         for number in (1, 2):
             self._take(number, 2 if stdout_to_stderr else number)
         self._add_tees(stdout_to_stderr=stdout_to_stderr)
+        self._crashes.start(self._log)
         self._wake = os.pipe()
         self._thread = threading.Thread(target=self._copy, daemon=True)
         self._thread.name = "brevetti-hydra capture"
@@ -154,6 +156,7 @@ class Capture:
         """Give the descriptors back; everything written until now is in run.log then."""
         if self._thread is None or self._wake is None:
             return
+        self._crashes.stop()
         _flush()
         for name, original, tee in self._tees:
             tee.finish()
@@ -182,7 +185,7 @@ class Capture:
         except OSError:
             copied = os.dup(saved)
         is_terminal = os.isatty(copied)
-        reader, writer = _open_terminal(copied) if is_terminal else _open_pipe()
+        reader, writer = open_terminal(copied) if is_terminal else open_pipe()
         os.dup2(writer, number)
         os.close(writer)
         terminal = copied if is_terminal else -1
@@ -248,10 +251,10 @@ class Capture:
         if not self._is_sealed:
             self._log.write(content)
         if stream.terminal >= 0:
-            _set_size(stream.terminal, stream.reader)
+            copy_size(stream.terminal, stream.reader)
             if self._write_above is not None and self._write_above(content):
                 return
-        _write_all(stream.target, content)
+        write_all(stream.target, content)
 
     def _show_prompts(self, streams: Any) -> None:
         for stream in streams:
@@ -266,6 +269,32 @@ class Capture:
         self._is_sealed = True
         self._is_outlived = bool(streams)
         self._drained.set()
+
+
+class _Crashes:
+    """Lets faulthandler write to run.log: the thread that copies stderr dies with the process."""
+
+    def __init__(self) -> None:
+        self._is_ours = False
+        self._was_enabled = False
+
+    def start(self, log: RunLog) -> None:
+        # Enabled by Python's own options it writes to stderr; by the program, who knows where.
+        self._was_enabled = faulthandler.is_enabled()
+        is_known = bool(sys.flags.dev_mode or os.environ.get("PYTHONFAULTHANDLER"))
+        is_known |= "faulthandler" in sys._xoptions  # noqa: SLF001 - documented
+        if not self._was_enabled or is_known:
+            faulthandler.enable(log.fileno())
+            self._is_ours = True
+
+    def stop(self) -> None:
+        if not self._is_ours:
+            return
+        self._is_ours = False
+        if self._was_enabled and sys.__stderr__ is not None:
+            faulthandler.enable(sys.__stderr__)
+        else:
+            faulthandler.disable()
 
 
 class _Tee:
@@ -297,6 +326,36 @@ class _Tee:
         return getattr(self._original, name)
 
 
+class Redirection:
+    """Sends stdout to stderr, for runs whose output is not captured."""
+
+    def __init__(self) -> None:
+        self._saved = -1
+        self._stdout: Any = None
+
+    def start(self) -> None:
+        """Begin; does nothing while a run of this process has the descriptors."""
+        if not _descriptors.acquire(blocking=False):
+            return
+        _flush()
+        self._saved = os.dup(1)
+        os.dup2(2, 1)
+        self._stdout = sys.stdout
+        if not _writes_to(sys.stdout, 1):
+            sys.stdout = sys.stderr
+
+    def stop(self) -> None:
+        """Give stdout back; a second call does nothing."""
+        if self._saved < 0:
+            return
+        _flush()
+        os.dup2(self._saved, 1)
+        os.close(self._saved)
+        self._saved = -1
+        sys.stdout = self._stdout
+        _descriptors.release()
+
+
 def _writes_to(stream: Any, number: int) -> bool:
     try:
         return bool(stream.fileno() == number)
@@ -316,52 +375,6 @@ def _flush() -> None:
         import ctypes
 
         ctypes.CDLL(None).fflush(None)
-
-
-def _open_pipe() -> tuple[int, int]:
-    import fcntl
-
-    reader, writer = os.pipe()
-    # The default of 64 KiB makes a job wait for the thread. Refused by other systems, and where the
-    # user's quota is used up.
-    with suppress(OSError):
-        fcntl.fcntl(writer, _F_SETPIPE_SZ, _PIPE_BYTES)
-    return reader, writer
-
-
-def _open_terminal(like: int) -> tuple[int, int]:
-    import termios
-
-    reader, writer = os.openpty()
-    attributes = termios.tcgetattr(writer)
-    # The real terminal turns line feeds into what it needs.
-    attributes[1] &= ~termios.OPOST
-    termios.tcsetattr(writer, termios.TCSANOW, attributes)
-    _set_size(like, reader)
-    return reader, writer
-
-
-def _set_size(source: int, target: int) -> None:
-    import fcntl
-    import termios
-
-    try:
-        size = fcntl.ioctl(source, termios.TIOCGWINSZ, bytes(8))
-        if size != fcntl.ioctl(target, termios.TIOCGWINSZ, bytes(8)):
-            fcntl.ioctl(target, termios.TIOCSWINSZ, size)
-    except OSError:
-        return
-
-
-def _write_all(descriptor: int, content: bytes) -> None:
-    view = memoryview(content)
-    while view:
-        try:
-            view = view[os.write(descriptor, view) :]
-        except BlockingIOError:
-            time.sleep(0.01)  # somebody has made the terminal non-blocking
-        except OSError:
-            return  # its reader went away; run.log has it
 
 
 def _close(stream: _Stream) -> None:

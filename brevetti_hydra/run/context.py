@@ -22,12 +22,13 @@ from brevetti_hydra.run.metrics import check_metric_name, to_metric
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from upath import UPath
 
     from brevetti_hydra.record import Runnable
+    from brevetti_hydra.run.capture import RunLog
     from brevetti_hydra.run.events import Observer
     from brevetti_hydra.run.git import GitProbe
     from brevetti_hydra.run.plan import RunPlan
@@ -273,14 +274,11 @@ class RunContext:
         """The job's logger, `brevetti_hydra.job.<name>`; its lines stand in run.log, too."""
         from brevetti_hydra.run.logs import job_logger
 
-        return job_logger(self.plan.job.name, self._masking, self._log_writer)
+        return job_logger(self.plan.job.name, self._masking, self._find_log)
 
-    def _log_writer(self) -> Callable[[str], None] | None:
+    def _find_log(self) -> tuple[RunLog, bool] | None:
         session = self._session
-        if session is None or session.is_log_shown:
-            return None
-        log = session.log
-        return lambda text: log.write(text.encode("utf-8", "replace"))
+        return None if session is None else (session.log, session.is_copied)
 
     # --- paths ---
 

@@ -46,7 +46,7 @@ class Masking:
     def content(self, content: bytes) -> bytes:
         """Mask the bytes of a file."""
         for form in self.forms:
-            content = content.replace(form.encode(), MASK.encode())
+            content = content.replace(_encode(form), MASK.encode())
         return content
 
     def tree(self, value: Any) -> Any:
@@ -79,7 +79,7 @@ class StreamMask:
     def __init__(self, masking: Masking) -> None:
         """Start at the beginning of a stream."""
         self._masking = masking
-        self._forms = [form.encode() for form in masking.forms]
+        self._forms = [_encode(form) for form in masking.forms]
         self._held = b""
 
     @property
@@ -113,12 +113,18 @@ def _overlap(content: bytes, form: bytes) -> int:
 def _forms(secret: str) -> set[str]:
     from urllib.parse import quote, quote_plus
 
-    quoted = {quote(secret), quote(secret, safe=""), quote_plus(secret)}
+    raw = _encode(secret)
+    quoted = {quote(raw), quote(raw, safe=""), quote_plus(raw)}
     # A URL inside a URL is quoted twice; some encoders write small letters.
     quoted |= {quote(text, safe="") for text in quoted}
     quoted |= {_small_escapes(text) for text in quoted}
     spelled = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     return {secret, secret.strip(), repr(secret)[1:-1], *spelled, *quoted}
+
+
+def _encode(text: str) -> bytes:
+    # A command line may hold bytes that are no UTF-8.
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _small_escapes(text: str) -> str:

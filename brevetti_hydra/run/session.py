@@ -27,9 +27,10 @@ from brevetti_hydra.errors import (
 )
 from brevetti_hydra.platform import LocalPlatform
 from brevetti_hydra.record import ArtifactRef, Failure, RunRecord, RunState
-from brevetti_hydra.run.capture import Capture, RunLog
+from brevetti_hydra.run.capture import Capture, Redirection, RunLog
 from brevetti_hydra.run.claims import Claim, Heartbeat
 from brevetti_hydra.run.delivery import deliver
+from brevetti_hydra.run.descriptors import open_standard_streams
 from brevetti_hydra.run.git import begin_git
 from brevetti_hydra.run.journal import JournalWriter, last_seq, read_journal
 from brevetti_hydra.run.liveness import this_process
@@ -98,7 +99,7 @@ class Session:
         recorder: Writes journal and record.
         stops: Who asked the run to stop.
         log: run.log.
-        is_log_shown: Whether stderr is copied to run.log already.
+        is_copied: Whether stdout and stderr are copied to run.log.
     """
 
     def __init__(
@@ -110,19 +111,21 @@ class Session:
             StorageWriteError: The folder cannot be written.
             WrongStateError: The run's state allows no new attempt.
         """
+        open_standard_streams()
         self._plan = plan
         self._folder = folder
         self._around = around
         self._environment: dict[str, Any] = {}
         self._heartbeat: Heartbeat | None = None
         self._capture: Capture | None = None
+        self._redirection = Redirection()
         self._git = around.git or begin_git(self._code_folder())
         try:
             self.recorder = self._claim(record)
         except BaseException:
             self._git.abandon()
             raise
-        self.is_log_shown = False
+        self.is_copied = False
         self.stops = StopRequests(
             grace_s=plan.run_node.grace_s,
             is_debugged=plan.run_node.debug,
@@ -217,13 +220,15 @@ class Session:
         self._seeding.start()
 
     def _start_capture(self) -> None:
-        if not self._plan.run_node.capture:
-            return
         around = self._around
+        if not self._plan.run_node.capture:
+            if around.stdout_to_stderr:
+                self._redirection.start()
+            return
         capture = Capture(self.log, around.masking, write_above=_write_above(around.observers))
         if capture.start(stdout_to_stderr=around.stdout_to_stderr):
             self._capture = capture
-            self.is_log_shown = True
+            self.is_copied = True
         else:
             self.recorder.warn(
                 "stdout and stderr are not copied to run.log: another run of this process has them"
@@ -302,7 +307,8 @@ class Session:
         if self._capture is not None:
             self._capture.stop()
             self._capture = None
-            self.is_log_shown = False
+            self.is_copied = False
+        self._redirection.stop()
         if self.log.lost_bytes:
             self.recorder.warn(
                 f"run.log lacks {self.log.lost_bytes} bytes that the disk did not take"

@@ -23,7 +23,7 @@ DOORS = {
     "pytest": ("testing/",),
     "hypothesis": ("testing/",),
     # fcntl and msvcrt exist on one kind of system each.
-    "fcntl": ("_files.py", "run/capture.py"),
+    "fcntl": ("_files.py", "run/descriptors.py"),
     "msvcrt": ("_files.py",),
 }
 

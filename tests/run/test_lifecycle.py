@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import tarfile
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,6 +35,8 @@ from brevetti_hydra.run.events import (
 from brevetti_hydra.run.history import list_runs, read_record, read_snapshot
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from brevetti_hydra.run import RunContext
 
     from .conftest import Starter
@@ -381,7 +382,7 @@ def test_a_failed_run_starts_again_as_a_new_attempt(starter: Starter) -> None:
 
 def test_a_second_job_in_the_process_works(starter: Starter) -> None:
     """Runs follow each other in one process, each with its own log."""
-    contexts = [starter.start(lambda run, n=n: print(f"job {n}")) for n in range(3)]  # type: ignore[misc]
+    contexts = [starter.start(lambda _, n=n: print(f"job {n}")) for n in range(3)]  # type: ignore[misc]
 
     assert ["job 0\n", "job 1\n", "job 2\n"] == [c.folder.log.read_text() for c in contexts]
     assert 3 == len(list_runs(starter.root))
