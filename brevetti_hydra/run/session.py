@@ -120,17 +120,20 @@ class Session:
         self._capture: Capture | None = None
         self._redirection = Redirection()
         self._git = around.git or begin_git(self._code_folder())
-        try:
-            self.recorder = self._claim(record)
-        except BaseException:
-            self._git.abandon()
-            raise
         self.is_copied = False
         self.stops = StopRequests(
             grace_s=plan.run_node.grace_s,
             is_debugged=plan.run_node.debug,
             give_up=self._give_up,
         )
+        # From here on a signal ends the run, and not whatever it is doing.
+        self.stops.listen()
+        try:
+            self.recorder = self._claim(record)
+        except BaseException:
+            self.stops.restore()
+            self._git.abandon()
+            raise
         self._seeding = Seeding(plan.run_node.seed)
         self._platform = LocalPlatform(folder.storage_dir)
 
@@ -200,7 +203,6 @@ class Session:
 
     def _prepare(self) -> None:
         around, folder = self._around, self._folder
-        self.stops.listen()
         self._heartbeat = Heartbeat(self._claimed, self._plan.run_node.lease_s)
         self._start_capture()
         for warning in around.warnings:
