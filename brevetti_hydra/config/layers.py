@@ -91,9 +91,17 @@ class CommandLine:
             self._delete(path, argument)
             return
         tree = node_of(self._value(argument, path), argument.origin)
+        self._forget_replaced(path, argument)
         for key in reversed(path):
             tree = Node(argument.origin, children={key: tree})
         merge(self.layer, tree)
+
+    def _forget_replaced(self, path: Path, argument: Argument) -> None:
+        """Of `m=null m.x=1`, keep that the first took away what lies beneath."""
+        for depth in range(1, len(path)):
+            earlier = self.layer.at(path[:depth])
+            if earlier is not None and earlier.children is None:
+                self.deletions.append((path[:depth], argument))
 
     def _delete(self, path: Path, argument: Argument) -> None:
         _take_out(self.layer, path)
@@ -124,7 +132,9 @@ class CommandLine:
         """Lay the command line over the tree."""
         for path, argument in self.deletions:
             taken = _take_out(root, path)
-            expected = argument.parsed.value() if argument.parsed is not None else None
+            expected = None
+            if argument.sign == "~" and argument.parsed is not None:
+                expected = argument.parsed.value()
             if expected is not None and taken is not None and taken.plain() != expected:
                 self.problems.append(
                     OverrideSyntaxError(
@@ -249,6 +259,12 @@ def _literal_value(argument: Argument, shape: Shape | None) -> Any:
         return value
     if value == "null" and shape.is_optional:
         return None
+    if shape.annotation is bool and "=" in value:
+        raise OverrideSyntaxError(
+            f"'--{argument.key}' takes true or false, not '{value}'",
+            where=argument.origin.place(),
+            hint=f"write --{argument.key}=true where another argument follows it",
+        )
     try:
         return json.loads(value)
     except ValueError:

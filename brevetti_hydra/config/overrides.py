@@ -308,8 +308,11 @@ class _Reader:
 
 
 def _looks_like_flag(text: str) -> bool:
-    """Whether a text starts a new argument; a negative number does not."""
-    return text.startswith("--") or text.partition("=")[0] in _FLAGS
+    """Whether a text starts a new argument; a negative number does not.
+
+    `job=...` does: after a bare `--shuffle` it is far more likely than a text of that form.
+    """
+    return text.startswith(("--", "job=")) or text.partition("=")[0] in _FLAGS
 
 
 def _parse(text: str, argument: Argument) -> _hydra.Override:
