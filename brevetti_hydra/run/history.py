@@ -25,7 +25,6 @@ __all__ = ["find_run", "list_folders", "list_runs", "read_record", "read_snapsho
 
 _LAST = "last"
 _MOST_SHOWN = 5
-_ID_DIGITS = 32
 
 
 def find_run(text: str, root: Path) -> RunFolder:
@@ -65,7 +64,7 @@ def _choose(text: str, root: Path) -> RunFolder:
     if text == _LAST and names:
         return _newest(names, root)
     digits = text.replace("-", "").lower()
-    found = [name for name in names if _is_meant(name, text, digits)] if text else []
+    found = [name for name in names if _is_meant(name, text, digits, root)] if text else []
     if len(found) == 1:
         return RunFolder(root / found[0])
     if found:
@@ -91,14 +90,19 @@ def _created(folder: RunFolder) -> str:
         return ""
 
 
-def _is_meant(name: str, text: str, digits: str) -> bool:
+def _is_meant(name: str, text: str, digits: str, root: Path) -> bool:
     short = short_id_of(name) or ""
-    # A whole id is longer than the digits in the folder's name.
-    return (
-        name.startswith(text)
-        or short.startswith(digits)
-        or (len(digits) == _ID_DIGITS and digits.startswith(short))
-    )
+    if name.startswith(text) or short.startswith(digits):
+        return True
+    # More of the id than the folder's name has: the record knows the rest.
+    return digits.startswith(short) and _run_id(RunFolder(root / name)).startswith(digits)
+
+
+def _run_id(folder: RunFolder) -> str:
+    try:
+        return load_record(folder)[1].run_id.replace("-", "")
+    except (RecordUnreadableError, RunNotFoundError):
+        return ""
 
 
 def _and_more(found: list[str]) -> list[str]:
