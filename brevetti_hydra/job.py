@@ -22,6 +22,7 @@ from brevetti_hydra.settings import JobSettings, check_names
 if TYPE_CHECKING:
     import logging
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     import pandas as pd
     from upath import UPath
@@ -169,6 +170,15 @@ class Job:
         return self._context.datasets
 
     @property
+    def models(self) -> dict[str, UPath]:
+        """Where the parent models of a test report lie, by name."""
+        # Imported here: most jobs are trainings.
+        from brevetti_hydra.storage import open_path
+
+        nodes = self._context.plan.job_node.models
+        return {name: open_path(bucket) for name, bucket in nodes.items()}
+
+    @property
     def tags(self) -> list[str]:
         """The names of the job's tags: of the configuration, else of info.json."""
         plan = self._context.plan
@@ -189,6 +199,13 @@ class Job:
     def checkpoint_path(self) -> UPath:
         """A folder that later attempts of the same run find again."""
         return self._context.checkpoint_path
+
+    @property
+    def cache_path(self) -> Path:
+        """A folder for copies that all runs share: `--cache_path`, else BREVETTI_AI_CACHE."""
+        from brevetti_hydra.storage.cache import cache_folder
+
+        return cache_folder(self._context.plan.cache_path)
 
     @property
     def stop_requested(self) -> bool:

@@ -55,7 +55,7 @@ class Classifier(Job):
         _need_packages()
         from brevetti_hydra.jobs.digits import digits_folder
 
-        return {"digits": str(digits_folder())}
+        return {"digits": str(digits_folder(self.cache_path))}
 
     def prepare_image(self, image: Image) -> Image:
         """Change an image before it is made grey and square, to cut it for instance.

@@ -7,12 +7,15 @@ Handwritten Digits" (E. Alpaydin and C. Kaynak, 1998, https://doi.org/10.24432/C
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from brevetti_hydra._clock import SYSTEM_CLOCK
 from brevetti_hydra.errors import StorageWriteError
 
-__all__ = ["default_cache", "digits_folder"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["digits_folder"]
 
 # The number changes with what is written, so that an older cache is not taken for it.
 _NAME = "digits-1"
@@ -21,24 +24,14 @@ _NAME = "digits-1"
 _ABANDONED_S = 24 * 3600.0
 
 
-def default_cache() -> Path:
-    """Give the cache folder: BREVETTI_AI_CACHE, else brevetti_hydra in the user's cache folder."""
-    if chosen := os.environ.get("BREVETTI_AI_CACHE"):
-        return Path(chosen).absolute()
-    base = os.environ.get("XDG_CACHE_HOME")
-    # The XDG rule: a relative path there counts as none.
-    root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
-    return root / "brevetti_hydra"
-
-
-def digits_folder(cache: Path | None = None) -> Path:
+def digits_folder(cache: Path) -> Path:
     """Give the folder of the digits, writing it on first use.
 
     It appears as a whole, by a rename, so it is complete whenever it exists; several processes may
     ask at once.
 
     Args:
-        cache: The cache folder; default: `default_cache()`.
+        cache: The cache folder.
 
     Returns:
         A folder that holds the folders `0` to `9`.
@@ -46,19 +39,18 @@ def digits_folder(cache: Path | None = None) -> Path:
     Raises:
         StorageWriteError: The cache folder cannot be written.
     """
-    root = default_cache() if cache is None else cache
-    folder = root / _NAME
+    folder = cache / _NAME
     if folder.is_dir():
         return folder
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(root)
+        cache.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(cache)
         _write_aside_and_rename(folder)
     except OSError as error:
         raise StorageWriteError(
-            f"cannot write the digits into '{root}'",
+            f"cannot write the digits into '{cache}'",
             notes=[error.strerror or str(error)],
-            hint="set BREVETTI_AI_CACHE to a folder that can be written",
+            hint="name a folder that can be written with --cache_path DIR",
         ) from error
     return folder
 

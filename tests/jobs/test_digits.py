@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from brevetti_hydra.errors import StorageWriteError
-from brevetti_hydra.jobs.digits import default_cache, digits_folder
+from brevetti_hydra.jobs.digits import digits_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,23 +44,6 @@ def test_a_second_use_writes_nothing(digits: Path) -> None:
     before = digits.stat().st_mtime_ns
 
     assert (digits, before) == (digits_folder(digits.parent), digits.stat().st_mtime_ns)
-
-
-def test_the_cache_is_where_the_user_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """BREVETTI_AI_CACHE stands above XDG_CACHE_HOME, which stands above ~/.cache."""
-    found = []
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    found.append(default_cache())
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    found.append(default_cache())
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    found.append(default_cache())
-    monkeypatch.setenv("BREVETTI_AI_CACHE", str(tmp_path / "own"))
-    found.append(default_cache())
-
-    home = tmp_path / "home" / ".cache" / "brevetti_hydra"
-    assert [home, home, tmp_path / "xdg" / "brevetti_hydra", tmp_path / "own"] == found
 
 
 def test_two_first_uses_at_once_agree(tmp_path: Path) -> None:
