@@ -80,4 +80,4 @@ def test_a_cache_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None
     with pytest.raises(StorageWriteError) as caught:
         digits_folder(tmp_path / "file")
 
-    assert "set BREVETTI_AI_CACHE to a folder that can be written" == caught.value.hint
+    assert "set --cache_path to a folder that can be written" == caught.value.hint
