@@ -74,10 +74,10 @@ def test_a_killed_first_use_is_made_good(tmp_path: Path) -> None:
 
 
 def test_a_cache_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
-    """Where a file stands in the cache's place, the error says what to set."""
+    """Where a file stands in the cache's place, the error says what helps."""
     (tmp_path / "file").write_bytes(b"")
 
     with pytest.raises(StorageWriteError) as caught:
         digits_folder(tmp_path / "file")
 
-    assert "set --cache_path to a folder that can be written" == caught.value.hint
+    assert "name a folder that can be written with --cache_path DIR" == caught.value.hint
