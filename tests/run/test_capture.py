@@ -6,7 +6,6 @@ import os
 import pty
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,10 +107,9 @@ def test_a_child_that_outlives_the_run_does_not_hang_it(
     """The run ends although a child still holds its stdout."""
     work = """
 print("first", flush=True)
-child = subprocess.Popen(["sleep", "30"])
+child = subprocess.Popen(["sleep", "1000"])
 Path("pid").write_text(str(child.pid))
 """
-    begin = time.monotonic()
     end = "start(); print('after'); os.kill(int(Path('pid').read_text()), 9)"
     result = script(work, end)
 
@@ -120,7 +118,6 @@ Path("pid").write_text(str(child.pid))
         result.stdout,
         log_below(tmp_path),
     )
-    assert time.monotonic() - begin < 25
 
 
 def test_a_child_that_prints_for_ever_does_not_hang_the_run(
