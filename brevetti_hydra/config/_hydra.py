@@ -85,6 +85,8 @@ class Repository(ConfigRepository):
     """
 
     def __init__(self, sources: Sequence[ConfigSource]) -> None:
+        # Before the first file is loaded: Hydra 1.3 settles for 1.1 when it is asked too early.
+        _choose_behaviour()
         self.sources = list(sources)
         self._loaded: dict[str, ConfigResult | None] = {}
 
@@ -133,7 +135,6 @@ def plan_files(
     Raises:
         COMPOSITION_FAULTS: The defaults list or a group override is wrong.
     """
-    _choose_behaviour()
     planned = create_defaults_list(
         repo=repository,
         config_name=primary,
