@@ -10,13 +10,18 @@ from typing import Any
 __all__ = ["describe_environment", "list_packages"]
 
 # Variables that change what is computed, or in which order. Never the whole environment.
-_VARIABLE = re.compile(
-    r"(OMP|KMP|MKL|OPENBLAS|BLIS|GOTO|VECLIB|NUMEXPR|ATEN|ONEDNN|DNNL|CUBLAS|CUDNN|NCCL)_\w+"
-    r"|(TORCH|XLA)_\w+"
-    r"|PYTHONHASHSEED|PYTHONOPTIMIZE|CUDA_VISIBLE_DEVICES|CUDA_LAUNCH_BLOCKING|HIP_VISIBLE_DEVICES"
-    r"|NVIDIA_TF32_OVERRIDE|NPY_DISABLE_CPU_FEATURES|JAX_PLATFORMS|JAX_ENABLE_X64"
+_VARIABLES = frozenset(
+    {
+        *("PYTHONHASHSEED", "PYTHONOPTIMIZE", "CUDA_VISIBLE_DEVICES", "CUDA_LAUNCH_BLOCKING"),
+        *("HIP_VISIBLE_DEVICES", "NVIDIA_TF32_OVERRIDE", "NPY_DISABLE_CPU_FEATURES"),
+        *("JAX_PLATFORMS", "JAX_ENABLE_X64"),
+    }
 )
-_NO_NUMBERS = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH", re.IGNORECASE)
+_FAMILIES = (
+    *("OMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_", "GOTO_", "VECLIB_", "NUMEXPR_", "ATEN_"),
+    *("ONEDNN_", "DNNL_", "CUBLAS_", "CUDNN_", "NCCL_", "TORCH_", "XLA_", "TF_"),
+)
+_NO_NUMBERS = ("KEY", "TOKEN", "SECRET", "PASS", "CREDENTIAL", "AUTH")
 
 _MOST_CPUINFO_BYTES = 8192
 
@@ -48,7 +53,7 @@ def list_packages() -> list[str]:
 
 
 def _normal(package: str) -> str:
-    return re.sub(r"[-_.]+", "-", package).lower()
+    return package.replace("_", "-").replace(".", "-").lower()
 
 
 def _describe_python() -> dict[str, str]:
@@ -94,8 +99,9 @@ def _read_cpu() -> dict[str, Any]:
 
 
 def _read_variables() -> dict[str, str]:
-    return {
-        name: os.environ[name]
-        for name in sorted(os.environ)
-        if _VARIABLE.fullmatch(name) and not _NO_NUMBERS.search(name)
-    }
+    return {name: os.environ[name] for name in sorted(os.environ) if _changes_numbers(name)}
+
+
+def _changes_numbers(name: str) -> bool:
+    is_named = name in _VARIABLES or name.startswith(_FAMILIES)
+    return is_named and not any(word in name.upper() for word in _NO_NUMBERS)

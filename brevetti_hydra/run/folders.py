@@ -25,7 +25,8 @@ RUNS_VARIABLE = "BREVETTI_HYDRA_RUNS"
 SHORT_ID_DIGITS = 10
 
 _MOST_SLUG_CHARACTERS = 40
-_FOLDER_NAME = re.compile(r"\d{8}T\d{6}Z-.+-([0-9a-f]{10})", re.DOTALL)
+# A text: compiled when a list of runs needs it, not at import.
+_FOLDER_NAME = r"(?s)\d{8}T\d{6}Z-.+-([0-9a-f]{10})"
 
 
 def runs_root(root: str | os.PathLike[str] | None = None) -> Path:
@@ -229,5 +230,5 @@ class RunFolder:
 
 def short_id_of(folder_name: str) -> str | None:
     """Give the id's digits in a folder's name; None where it is no run's folder."""
-    match = _FOLDER_NAME.fullmatch(folder_name)
+    match = re.fullmatch(_FOLDER_NAME, folder_name)
     return match and match[1]

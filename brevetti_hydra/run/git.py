@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
-    "FORBIDDEN_NAME",
     "MOST_FILE_BYTES",
     "MOST_PATCH_BYTES",
     "GitProbe",
     "GitState",
     "begin_git",
+    "is_forbidden",
 ]
 
 _SAFE = "-c core.fsmonitor=false -c core.hooksPath=/dev/null -c core.quotePath=false"
@@ -40,9 +40,14 @@ MOST_FILE_BYTES = 1_000_000
 MOST_PATCH_BYTES = 20_000_000
 
 # Never kept, wherever they lie and whatever they hold.
-FORBIDDEN_NAME = re.compile(r"(^|/)\.env|\.pem$|key[^/]*$", re.IGNORECASE)
+_FORBIDDEN_NAME = r"(^|/)\.env|\.pem$|key[^/]*$"
 
-_USERINFO = re.compile(r"(?<=://)[^/@]+@")
+_USERINFO = r"(?<=://)[^/@]+@"
+
+
+def is_forbidden(name: str) -> bool:
+    """Tell whether a file's name says that it may hold secrets."""
+    return re.search(_FORBIDDEN_NAME, name.lower()) is not None
 
 
 class GitState(NamedTuple):
@@ -211,7 +216,7 @@ def _read_remote(text: str) -> str | None:
     url = urls.get("remote.origin.url") or next(iter(urls.values()), None)
     if url is None:
         return None
-    url = _USERINFO.sub("", url)
+    url = re.sub(_USERINFO, "", url)
     return url.partition("?")[0]
 
 
@@ -230,7 +235,7 @@ class _Allowed:
 
     def refuse(self, name: str, size_bytes: int, left_bytes: int) -> str | None:
         """Give the reason why a source's differences are not kept, or None."""
-        if FORBIDDEN_NAME.search(name):
+        if is_forbidden(name):
             return "its name may stand for a secret"
         if size_bytes > MOST_FILE_BYTES:
             return "larger than 1 MB"

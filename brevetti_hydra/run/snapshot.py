@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import to_json
+
 from brevetti_hydra._files import digest_bytes, make_folder, write_whole
 from brevetti_hydra.record import DatasetRef, Snapshot, SourceFile
 from brevetti_hydra.run.environment import describe_environment
-from brevetti_hydra.run.git import FORBIDDEN_NAME, MOST_FILE_BYTES, MOST_PATCH_BYTES
+from brevetti_hydra.run.git import MOST_FILE_BYTES, MOST_PATCH_BYTES, is_forbidden
 
 if TYPE_CHECKING:
     from brevetti_hydra.run.folders import RunFolder
@@ -75,7 +76,7 @@ def _describe(dataset: Dataset, masking: Masking) -> DatasetRef:
 
 
 def _write_json(folder: RunFolder, name: str, value: Any) -> None:
-    content = json.dumps(value, indent=1, default=str).encode() + b"\n"
+    content = to_json(value, indent=1, fallback=str) + b"\n"
     write_whole(folder.config_dir / name, content, point="config.written", durable=False)
 
 
@@ -86,7 +87,7 @@ def _copy_sources(plan: RunPlan, folder: RunFolder, masking: Masking) -> tuple[S
     for number, source in enumerate(plan.sources, start=1):
         name = re.sub(r"[^A-Za-z0-9._-]+", "_", source.label.replace("\\", "/").rpartition("/")[2])
         size = len(source.text)
-        if FORBIDDEN_NAME.search(source.label) or size > min(MOST_FILE_BYTES, left_bytes):
+        if is_forbidden(source.label) or size > min(MOST_FILE_BYTES, left_bytes):
             continue
         left_bytes -= size
         content = masking.content(source.text)

@@ -38,26 +38,28 @@ __all__ = [
 ]
 
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]+"
-_URL = re.compile(rf"(?:{_SCHEME}::)*({_SCHEME})://")
-_LOCAL = re.compile(r"(?:file|local)://", re.IGNORECASE)
+# Patterns are texts: `re` compiles one when it is first used and keeps it. A run without any URL
+# pays for none of them; compiled at import they took 5 ms.
+_URL = rf"(?:{_SCHEME}::)*({_SCHEME})://"
+_LOCAL = r"(?i:file|local)://"
 # The file system inside one file: without a chain, the path is that file's.
 _ARCHIVES = ("zip", "tar", "libarchive")
 # Without a password, what stands before '@' there is a container or a user's name.
 _NAMES_BEFORE_AT = ("abfs", "abfss", "ftp", "sftp", "smb", "ssh")
-_SECRET_KEY = re.compile(r"key|token|secret|sig|passw|pwd|credential|auth|session", re.IGNORECASE)
-_URL_IN_TEXT = re.compile(rf"{_SCHEME}://[^\s'\"<>]+")
-_QUERY_ITEM = re.compile(r"([?&;#])([^=&;#?]*)=([^&;#]*)")
+_SECRET_KEY = r"(?i)key|token|secret|sig|passw|pwd|credential|auth|session"  # noqa: S105 - names
+_URL_IN_TEXT = rf"{_SCHEME}://[^\s'\"<>]+"
+_QUERY_ITEM = r"([?&;#])([^=&;#?]*)=([^&;#]*)"
 _MASK = "***"
 
 
 def is_url(text: str) -> bool:
     """Tell whether an address is written as a URL, `file://` among them."""
-    return _URL.match(text) is not None
+    return re.match(_URL, text) is not None
 
 
 def is_remote(text: str) -> bool:
     """Tell whether an address needs fsspec, for its files are no files of this machine."""
-    return is_url(text) and _LOCAL.match(text) is None
+    return is_url(text) and re.match(_LOCAL, text) is None
 
 
 def local_path(text: str, *, base: str | os.PathLike[str] | None = None) -> Path:
@@ -67,7 +69,7 @@ def local_path(text: str, *, base: str | os.PathLike[str] | None = None) -> Path
         text: A path or a `file://` URL; a leading `~/` is the home folder.
         base: What a relative path starts from; default: the working directory.
     """
-    match = _LOCAL.match(text)
+    match = re.match(_LOCAL, text)
     plain = text[match.end() :] if match else text
     if plain == "~" or plain.startswith("~/"):
         plain = str(Path(plain).expanduser())
@@ -207,7 +209,8 @@ def reason_of(error: BaseException, url: str = "") -> str:
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     if url:
         reason = reason.replace(url, without_credentials(url))
-    line = _URL_IN_TEXT.sub(lambda found: without_credentials(found[0]), " ".join(reason.split()))
+    reason = " ".join(reason.split())
+    line = re.sub(_URL_IN_TEXT, lambda found: without_credentials(found[0]), reason)
     return shorten(line[:1].lower() + line[1:], 300)
 
 
@@ -288,7 +291,7 @@ def _mask_segment(segment: str) -> str:
         rest = f"{_MASK}@{authority.rpartition('@')[2]}{rest[len(authority) :]}"
     elif _holds_user(scheme.lower(), authority, rest):
         rest = f"{_MASK}@{rest.rpartition('@')[2]}"
-    return f"{scheme}://{_QUERY_ITEM.sub(_mask_item, rest)}"
+    return f"{scheme}://{re.sub(_QUERY_ITEM, _mask_item, rest)}"
 
 
 def _holds_user(scheme: str, authority: str, rest: str) -> bool:
@@ -302,4 +305,4 @@ def _holds_user(scheme: str, authority: str, rest: str) -> bool:
 
 def _mask_item(item: re.Match[str]) -> str:
     mark, name, value = item.groups()
-    return f"{mark}{name}={_MASK if _SECRET_KEY.search(unquote(name)) else value}"
+    return f"{mark}{name}={_MASK if re.search(_SECRET_KEY, unquote(name)) else value}"

@@ -28,8 +28,8 @@ __all__ = ["StoredFile", "list_artifacts", "safe_name", "store_model"]
 _BLOCK_BYTES = 1 << 20
 _NAME_BYTES = 150
 # Letters and digits of any script, and what needs no quoting in a shell, a URL or a key of S3.
-_UNSAFE = re.compile(r"[^\w.\-+=@, ()\[\]]")
-_SUFFIX = re.compile(r"(?<=.)(?:\.tar)?\.[A-Za-z0-9]{1,12}$")
+_UNSAFE = r"[^\w.\-+=@, ()\[\]]"
+_SUFFIX = r"(?<=.)(?:\.tar)?\.[A-Za-z0-9]{1,12}$"
 # Files that the harness itself writes into the root of the artifacts.
 _RESERVED = ("output.json",)
 
@@ -94,14 +94,14 @@ def safe_name(name: str) -> str:
     Characters other than letters, digits, spaces and `._-+=@,()[]` become '_', leading dots and
     surrounding spaces go, and at most 150 bytes remain, the suffixes among them.
     """
-    clean = _UNSAFE.sub("_", name).strip().lstrip(".").strip() or "model"
+    clean = re.sub(_UNSAFE, "_", name).strip().lstrip(".").strip() or "model"
     stem, suffix = _split_suffix(clean)
     room = _NAME_BYTES - len(suffix)
     return stem.encode()[:room].decode(errors="ignore") + suffix
 
 
 def _split_suffix(name: str) -> tuple[str, str]:
-    match = _SUFFIX.search(name)
+    match = re.search(_SUFFIX, name)
     at = match.start() if match else len(name)
     return name[:at], name[at:]
 
