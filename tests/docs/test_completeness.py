@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 RECORD = (REPOSITORY / "docs" / "record.md").read_text(encoding="utf-8")
-NODES = {"job": JobNode, "platform": PlatformNode, "run": RunNode}
+NODES: dict[str, type[BaseModel]] = {"job": JobNode, "platform": PlatformNode, "run": RunNode}
 STORED: list[type[BaseModel]] = [
     RunRecord,
     Attempt,
