@@ -138,6 +138,14 @@ class Shape:
         return isinstance(self.annotation, type) and issubclass(self.annotation, _TEXT_TYPES)
 
     @property
+    def takes_flag(self) -> bool:
+        """Whether `--key` alone, which means true, makes sense: bool, or anything at all."""
+        return self.annotation in {bool, Any} or (
+            typing.get_origin(self.annotation) in _UNIONS
+            and bool in typing.get_args(self.annotation)
+        )
+
+    @property
     def is_secret(self) -> bool:
         """Whether the value must never be shown."""
         annotation = self.annotation
@@ -149,7 +157,7 @@ class Shape:
         return bool(self.model or self.variants or self.value is not None or self.item is not None)
 
     def at(self, key: str, tag: object = None) -> Shape | None:
-        """Find the shape below a key.
+        """Find the shape below a key; below a list, that of a key of its elements.
 
         Args:
             key: The key.
@@ -157,6 +165,8 @@ class Shape:
         """
         if self.value is not None:
             return self.value
+        if self.item is not None:
+            return self.item.at(key, tag)
         shape = self.variants.get(str(tag)) if self.variants else self
         field = shape.field(key) if shape is not None else None
         if field is None and self.variants:

@@ -115,12 +115,16 @@ class CommandLine:
         self.deletions.append((path, argument))
 
     def _is_unknown(self, path: Path) -> bool:
+        """Whether no model knows a key, or one above it, and nobody has written it."""
         if path[0] == "hydra" or (len(path) == 1 and path[0] in RESERVED_NODES):
             return False
-        holder = shape_at(self._shape, path[:-1], self._below)
-        if holder is None or holder.at(path[-1]) is not None or self._below.at(path) is not None:
-            return False
-        return len(path) == 1 or bool(holder.names())
+        for depth, key in enumerate(path):
+            holder = shape_at(self._shape, path[:depth], self._below)
+            if holder is None or self._below.at(path[: depth + 1]) is not None:
+                continue
+            if holder.at(key) is None and (depth == 0 or holder.names()):
+                return True
+        return False
 
     def _value(self, argument: Argument, path: Path) -> Any:
         shape = shape_at(self._shape, path, self._below)
@@ -208,15 +212,15 @@ def _rename_aliases(layer: Node, shape: Shape) -> None:
     if not layer.children:
         return
     tag_node = layer.children.get(shape.discriminator) if shape.discriminator else None
-    for key in list(layer.children):
-        child = layer.children[key]
+    written, layer.children = layer.children, {}
+    for key, child in written.items():
         field = None if shape.value is not None else _field_of(shape, key, tag_node)
-        if field is not None and field.name != key and field.name not in layer.children:
-            del layer.children[key]
-            layer.children[field.name] = child
         below = field.shape if field is not None else shape.value
         if below is not None:
             _rename_aliases(child, below)
+        # Of two names for one field in a layer, the one further down wins.
+        name = field.name if field is not None else key
+        merge(layer, Node(layer.origin, children={name: child}))
 
 
 def _field_of(shape: Shape, key: str, tag_node: Node | None) -> Any:
@@ -254,7 +258,13 @@ def _literal_value(argument: Argument, shape: Shape | None) -> Any:
     """Read `--key value` by the field's type; pydantic reads numbers and booleans from text."""
     value = argument.value
     if value is None:
-        return True
+        if shape is None or shape.takes_flag:
+            return True
+        raise OverrideSyntaxError(
+            f"'--{argument.key}' needs a value: {shape.type_text()}",
+            where=argument.origin.place(),
+            hint=f"write --{argument.key} VALUE, or {argument.key}=VALUE",
+        )
     if shape is None or shape.is_text:
         return value
     if value == "null" and shape.is_optional:

@@ -319,17 +319,25 @@ def _parse(text: str, argument: Argument) -> _hydra.Override:
     try:
         return _hydra.parse_override(text)
     except _hydra.OverrideParseException:
-        # Keys that the grammar cannot spell are ours to read; their values are still its.
-        if argument.value is None or re.fullmatch(r"[\w$./@:-]+", argument.key, re.ASCII):
+        if argument.value is None:
             raise
-        return _hydra.parse_override(f"{argument.sign}key={argument.value}")
+        key = argument.key
+        # Keys that the grammar cannot spell are ours to read; their values are still its.
+        if not re.fullmatch(r"[\w$./@:-]+", key, re.ASCII):
+            key = "key"
+        plain = f"{argument.sign}{key}={argument.value.strip()}"
+        if plain == text:
+            raise
+        return _hydra.parse_override(plain)
 
 
 def _reason(message: str) -> str:
     """Take the fact out of Hydra's message of several lines."""
     lines = [line.strip() for line in message.splitlines()]
     kept = [line for line in lines if line and not line.startswith(("See http", "^", "Error pars"))]
-    return kept[0] if kept else "it does not follow the override grammar"
+    if not kept or kept[0].startswith("Lexer"):
+        return "a character in it has to stand in quotes"
+    return kept[0]
 
 
 def _no_override(argument: Argument) -> OverrideSyntaxError:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from brevetti_hydra._text import quote_all, shorten, similar_name
 from brevetti_hydra.config.layers import shape_at
 from brevetti_hydra.config.masks import MASK
-from brevetti_hydra.config.origins import Node, Origin, dotted
+from brevetti_hydra.config.origins import MISSING, Node, Origin, dotted
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     InvalidSettingError,
@@ -29,28 +29,29 @@ _UNKNOWN_TYPES = {
     "unexpected_positional_argument",
 }
 _MISSING_TYPES = {"missing", "missing_argument", "missing_keyword_only_argument"}
+_TAG_TYPES = {"union_tag_invalid", "union_tag_not_found"}
 # pydantic speaks of input and strings; users speak of settings, numbers and text.
 _MUST = {
-    "int_parsing": "be an integer",
-    "int_type": "be an integer",
-    "int_from_float": "be a whole number",
-    "int_parsing_size": "be a smaller integer",
-    "float_parsing": "be a number",
-    "float_type": "be a number",
-    "finite_number": "be a finite number",
-    "bool_parsing": "be true or false",
-    "bool_type": "be true or false",
-    "string_type": "be text",
-    "list_type": "be a list",
-    "set_type": "be a list",
-    "frozen_set_type": "be a list",
-    "tuple_type": "be a list",
-    "dict_type": "be a mapping",
-    "model_type": "be a mapping",
-    "model_attributes_type": "be a mapping",
-    "dataclass_type": "be a mapping",
-    "path_type": "be a path",
-    "none_required": "be null",
+    "int_parsing": "an integer",
+    "int_type": "an integer",
+    "int_from_float": "a whole number",
+    "int_parsing_size": "a smaller integer",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "list_type": "a list",
+    "set_type": "a list",
+    "frozen_set_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "dataclass_type": "a mapping",
+    "path_type": "a path",
+    "none_required": "null",
 }
 
 
@@ -89,7 +90,7 @@ def _path_of(fault: Any, tree: Node) -> tuple[tuple[str | int, ...], tuple[str, 
             path.append(part)
             node = below
         elif is_last and fault["type"] in _MISSING_TYPES | _UNKNOWN_TYPES:
-            path.append(str(part))
+            path.append(part)
         else:
             labels.append(str(part))
     return tuple(path), tuple(labels)
@@ -129,6 +130,12 @@ def _keep_nearest_variant(found: dict[tuple[Any, ...], list[tuple[Any, Any]]]) -
                 counts[labels] = counts.get(labels, 0) + 1
     for path in list(found):
         entries = found[path]
+        if any(labels for labels, _ in entries) and any(
+            other[: len(path)] == path and len(other) > len(path) for other in found
+        ):
+            # Another member took the value for its own and complains about what is in it.
+            del found[path]
+            continue
         if len({labels for labels, _ in entries}) > 1:
             continue
         labels = entries[0][0]
@@ -145,22 +152,33 @@ def _problem(
     shape: Shape,
     prefix: tuple[str, ...],
 ) -> BrevettiHydraError:
+    # A key that one member of a union does not know, another may know and refuse the value of.
+    faults = [f for f in faults if f["type"] not in _UNKNOWN_TYPES] or faults
     kind = faults[0]["type"]
     name = dotted((*prefix, *path))
     origin, covered = _origin_of(path, tree)
     if kind in _UNKNOWN_TYPES:
         return _unknown(path, prefix, origin, shape, tree)
-    keys = tuple(part for part in path if isinstance(part, str))
+    keys = _names(path)
     place = shape_at(shape, keys, tree)
     notes = _description(path, shape, tree)
     if kind in _MISSING_TYPES:
         wanted = f" ({place.type_text()})" if place is not None else ""
+        below = _required_below(place)
+        if isinstance(path[-1], int):
+            wanted, below = "", []
         return MissingSettingError(
             f"'{name}' has no value, but needs one{wanted}",
             where=_owner_place(path, shape, tree),
             notes=notes,
-            hint=f"give it: {name}=...",
+            hint=(
+                f"give it: {' '.join('.'.join((name, *key)) + '=...' for key in below)}"
+                if below
+                else f"give the whole list: {dotted((*prefix, *keys))}=[...]"
+            ),
         )
+    if kind in _TAG_TYPES:
+        return _wrong_variant(path, name, shape, tree)
     is_secret = place is not None and place.is_secret
     if covered is not None:
         value = MASK if is_secret else _shown(covered.plain())
@@ -170,8 +188,56 @@ def _problem(
         f"'{name}' {_complaint(faults, given)}",
         where=origin.place() if origin is not None else None,
         notes=notes,
-        hint=_hint(kind, faults[0]),
+        hint=_hint(kind, faults[0], origin),
     )
+
+
+def _required_below(shape: Shape | None, depth: int = 3) -> list[tuple[str, ...]]:
+    """Find the settings without a default in a node that is missing as a whole."""
+    if shape is not None and shape.discriminator:
+        return [(shape.discriminator,)]
+    required = [f for f in shape.fields.values() if f.is_required] if shape and depth else []
+    if not required:
+        return [()]
+    return [(f.name, *key) for f in required for key in _required_below(f.shape, depth - 1)]
+
+
+def _wrong_variant(
+    path: tuple[Any, ...], name: str, shape: Shape, tree: Node
+) -> BrevettiHydraError:
+    """Say which variants a union has, where none or an unknown one is chosen."""
+    union = _holder(shape, (*_names(path), ""), tree)
+    switch, variants = (union.discriminator, union.variants) if union is not None else (None, {})
+    known = " or ".join(map(repr, variants))
+    key = f"{name}.{switch}"
+    chosen = _value_at((*path, switch), tree)
+    origin, _ = _origin_of((*path, switch), tree)
+    where = origin.place() if origin is not None else None
+    if chosen in (None, MISSING):
+        return MissingSettingError(
+            f"'{key}' has no value, but needs one ({known})",
+            where=where,
+            hint=f"give it: {key}={next(iter(variants), '...')}",
+        )
+    nearest = similar_name(str(chosen), variants)
+    return InvalidSettingError(
+        f"'{key}' must be {known}, but is {_shown(chosen)}",
+        where=where,
+        hint=f"a similar name exists: '{nearest}'" if nearest else None,
+    )
+
+
+def _names(path: tuple[Any, ...]) -> tuple[str, ...]:
+    """Give the keys of a path without the numbers of elements."""
+    return tuple(part for part in path if isinstance(part, str))
+
+
+def _value_at(path: tuple[Any, ...], tree: Node) -> Any:
+    """Give the plain value under some keys and numbers of elements, or None."""
+    node: Any = tree
+    for part in path:
+        node = _below(node, part)
+    return node.plain() if isinstance(node, Node) else getattr(node, "value", None)
 
 
 def _complaint(faults: Sequence[Any], given: str | None) -> str:
@@ -180,7 +246,7 @@ def _complaint(faults: Sequence[Any], given: str | None) -> str:
     shown = given or _shown(first["input"])
     if all(kind in _MUST for kind in kinds):
         must = " or ".join(dict.fromkeys(_MUST[kind] for kind in kinds))
-        return f"must {must}, but is {shown}"
+        return f"must be {must}, but is {shown}"
     message = str(first["msg"])
     if first["type"] in {"value_error", "assertion_error"}:
         return f"is refused: {message.partition(', ')[2] or message}; it is {shown}"
@@ -199,9 +265,10 @@ def _shown(value: Any) -> str:
     return shorten(repr(value))
 
 
-def _hint(kind: str, fault: Any) -> str | None:
+def _hint(kind: str, fault: Any, origin: Origin | None) -> str | None:
     if kind == "string_type" and isinstance(fault["input"], (int, float, bool)):
-        return "quote it in YAML"
+        is_argument = origin is not None and origin.kind == "argument"
+        return "quote it" if is_argument else "quote it in YAML"
     return None
 
 
@@ -213,13 +280,13 @@ def _unknown(
     tree: Node,
 ) -> UnknownSettingError:
     name = dotted((*prefix, *path))
-    keys = tuple(part for part in path if isinstance(part, str))
-    holder = shape_at(shape, keys[:-1], tree) if len(keys) > 1 else shape
-    names = _names_at(holder, keys[:-1], tree)
+    keys = _names(path)
+    holder = _holder(shape, keys, tree)
+    names = _names_at(holder, path[:-1], tree)
     nearest = similar_name(str(keys[-1]), names)
     base = name[: len(name) - len(str(keys[-1]))]
     notes: list[str] = []
-    other = _other_variant(str(keys[-1]), keys[:-1], holder, tree)
+    other = _other_variant(str(keys[-1]), path[:-1], holder, tree)
     if other is not None:
         notes, hint = [other], "set the setting of the chosen variant, or choose the other one"
     elif (*prefix, *keys) == ("platform", "api_key"):
@@ -240,24 +307,31 @@ def _unknown(
     )
 
 
-def _other_variant(key: str, path: tuple[str, ...], holder: Shape | None, tree: Node) -> str | None:
+def _other_variant(key: str, path: tuple[Any, ...], holder: Shape | None, tree: Node) -> str | None:
     """Say so where a key belongs to a variant that is not chosen."""
     if holder is None or not holder.discriminator:
         return None
     owners = [tag for tag, variant in holder.variants.items() if variant.field(key)]
-    chosen = tree.at((*path, holder.discriminator))
+    chosen = _value_at((*path, holder.discriminator), tree)
     if not owners or chosen is None:
         return None
     switch = dotted((*path, holder.discriminator))
-    return f"it belongs to {switch}={owners[0]}, but {switch} is {chosen.value!r}"
+    return f"it belongs to {switch}={owners[0]}, but {switch} is {chosen!r}"
 
 
-def _names_at(holder: Shape | None, path: tuple[str, ...], tree: Node) -> list[str]:
+def _holder(shape: Shape, keys: tuple[str, ...], tree: Node) -> Shape | None:
+    """Find the shape in which a key stands; of a list, that of its elements."""
+    holder = shape_at(shape, keys[:-1], tree) if len(keys) > 1 else shape
+    while holder is not None and holder.item is not None:
+        holder = holder.item
+    return holder
+
+
+def _names_at(holder: Shape | None, path: tuple[Any, ...], tree: Node) -> list[str]:
     if holder is None:
         return []
     if holder.variants and holder.discriminator:
-        tag = tree.at((*path, holder.discriminator))
-        chosen = holder.variants.get(str(tag.value)) if tag is not None else None
+        chosen = holder.variants.get(str(_value_at((*path, holder.discriminator), tree)))
         if chosen is not None:
             return chosen.names()
     return holder.names()
@@ -295,10 +369,10 @@ def _origin_of(path: tuple[Any, ...], tree: Node) -> tuple[Origin | None, Node |
 
 
 def _description(path: tuple[Any, ...], shape: Shape, tree: Node) -> list[str]:
-    keys = tuple(part for part in path if isinstance(part, str))
+    keys = _names(path)
     if not keys:
         return []
-    holder = shape_at(shape, keys[:-1], tree) if len(keys) > 1 else shape
+    holder = _holder(shape, keys, tree)
     candidates = (
         list(holder.variants.values()) if holder is not None and holder.variants else [holder]
     )
@@ -312,11 +386,12 @@ def _description(path: tuple[Any, ...], shape: Shape, tree: Node) -> list[str]:
 def _owner_place(path: tuple[Any, ...], shape: Shape, tree: Node) -> Place | None:
     origin, _ = _origin_of(path, tree)
     node = tree.at(tuple(str(part) for part in path))
-    if node is not None and node.origin.kind != "default":
-        # Somebody wrote `???`.
-        return node.origin.place()
-    keys = tuple(part for part in path if isinstance(part, str))
-    holder = shape_at(shape, keys[:-1], tree) if len(keys) > 1 else shape
+    is_in_list = any(isinstance(part, int) for part in path)
+    if origin is not None and (is_in_list or (node is not None and node.origin.kind != "default")):
+        # Somebody wrote `???`, or the list in which it is missing.
+        return origin.place()
+    keys = _names(path)
+    holder = _holder(shape, keys, tree)
     model = getattr(holder, "model", None)
     if isinstance(model, type):
         return Place(f"class {model.__name__}")

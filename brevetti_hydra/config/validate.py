@@ -143,8 +143,17 @@ def _without_reserved(tree: Node) -> Node:
 
 
 def _nodes_of_later(composition: Composition) -> list[BrevettiHydraError]:
-    """Refuse reserved nodes that this version has nothing behind."""
+    """Refuse reserved names that are no settings, or that this version has nothing behind."""
     problems: list[BrevettiHydraError] = []
+    defaults = composition.written.at(("defaults",))
+    if defaults is not None:
+        problems.append(
+            UnknownSettingError(
+                "'defaults' is no setting, but the list of what a YAML file builds on",
+                where=defaults.origin.place(),
+                hint="choose options by their group: group=option",
+            )
+        )
     for name in _LATER_NODES:
         node = composition.written.at((name,))
         if node is not None and (node.children or node.value is not None):
