@@ -80,7 +80,7 @@ def files(draw: st.DrawFn, *, parent: str = "", depth: int = 1) -> str:
     """Draw the text of one file."""
     tree: dict[str, Any] = {}
     most = (2 + (not parent)) if depth else 0
-    defaults = draw(st.lists(entries(parent=parent), max_size=most))
+    defaults: list[Any] = draw(st.lists(entries(parent=parent), max_size=most))
     if defaults or draw(st.booleans()):
         place = draw(st.integers(0, len(defaults) + 1))
         if place <= len(defaults):
