@@ -57,6 +57,7 @@ class Recorder:
         self._journal = journal
         self._observers = observers
         self._owner = os.getpid()
+        self._written: tuple[int, int] | None = None
         self._threads = threading.RLock()
         self._progress: dict[str, float] = dict(record.progress)
         self._metrics: dict[str, float] = dict(record.metrics)
@@ -144,7 +145,10 @@ class Recorder:
     def _rewrite(self) -> None:
         """Bring record.json up to the journal; when the disk refuses, readers do it."""
         try:
-            self._record = write_record(self._folder, self._record, durable=False)
+            mark = _mark_of(self._folder)
+            is_own = mark is not None and mark == self._written
+            self._record = write_record(self._folder, self._record, durable=False, is_own=is_own)
+            self._written = _mark_of(self._folder)
         except StorageWriteError as error:
             self.warn(f"record.json is behind the journal: {error.message}")
 
@@ -248,10 +252,27 @@ class Recorder:
         self._claim.close()
 
 
-def write_record(folder: RunFolder, record: RunRecord, *, durable: bool) -> RunRecord:
+def _mark_of(folder: RunFolder) -> tuple[int, int] | None:
+    """Tell one content of record.json from another: each is a file of its own."""
+    try:
+        found = folder.record.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def write_record(
+    folder: RunFolder, record: RunRecord, *, durable: bool, is_own: bool = False
+) -> RunRecord:
     """Replace record.json; the caller holds the run's lock.
 
     Name, note and tags are taken from the file that stands there: people may have changed them.
+
+    Args:
+        folder: The run's folder.
+        record: The record.
+        durable: Wait until the disk has it.
+        is_own: The file that stands there was written by the caller: nobody has changed it.
 
     Returns:
         The record as written.
@@ -260,7 +281,7 @@ def write_record(folder: RunFolder, record: RunRecord, *, durable: bool) -> RunR
         StorageWriteError: The disk did not take it.
     """
     record = record.model_copy(
-        update={"journal_bytes": _size_bytes(folder), **_annotations(folder)}
+        update={"journal_bytes": _size_bytes(folder), **({} if is_own else _annotations(folder))}
     )
     content = record.model_dump_json(indent=1).encode()
     write_whole(folder.record, content + b"\n", point="record.written", durable=durable)

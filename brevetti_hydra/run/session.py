@@ -273,7 +273,7 @@ class Session:
         return store_model(model, self._folder.artifacts_dir)
 
     def _digest_artifacts(self) -> None:
-        from brevetti_hydra.storage.transfer import list_artifacts
+        from brevetti_hydra.storage.contents import list_artifacts
 
         found = list_artifacts(self._folder.artifacts_dir)
         self.recorder.artifacts([ArtifactRef(**file._asdict()) for file in found])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from brevetti_hydra.storage.access import guard
+    from brevetti_hydra.storage.contents import StoredFile, list_artifacts
     from brevetti_hydra.storage.dataset import Dataset, DatasetDigest, ImageSample
     from brevetti_hydra.storage.paths import (
         child_path,
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
         open_path,
         without_credentials,
     )
-    from brevetti_hydra.storage.transfer import StoredFile, list_artifacts, store_model
+    from brevetti_hydra.storage.transfer import store_model
 
 __all__ = [
     "Dataset",
@@ -39,12 +40,12 @@ _MODULES = {
     "Dataset": "dataset",
     "DatasetDigest": "dataset",
     "ImageSample": "dataset",
-    "StoredFile": "transfer",
+    "StoredFile": "contents",
     "child_path": "paths",
     "guard": "access",
     "is_remote": "paths",
     "is_url": "paths",
-    "list_artifacts": "transfer",
+    "list_artifacts": "contents",
     "local_path": "paths",
     "open_path": "paths",
     "store_model": "transfer",

@@ -1,4 +1,4 @@
-"""Files that come into a storage space, and what lies there."""
+"""Files that come into a storage space."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from brevetti_hydra._files import digest_file, make_folder, write_new
+from brevetti_hydra._files import make_folder, write_new
 from brevetti_hydra.errors import ModelNotFoundError, StorageReadError, UnsafePathError
 from brevetti_hydra.storage.paths import (
     is_remote,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from upath import UPath
 
-__all__ = ["StoredFile", "list_artifacts", "safe_name", "store_model"]
+__all__ = ["safe_name", "store_model"]
 
 _BLOCK_BYTES = 1 << 20
 _NAME_BYTES = 150
@@ -32,60 +32,6 @@ _UNSAFE = r"[^\w.\-+=@, ()\[\]]"
 _SUFFIX = r"(?<=.)(?:\.tar)?\.[A-Za-z0-9]{1,12}$"
 # Files that the harness itself writes into the root of the artifacts.
 _RESERVED = ("output.json",)
-
-
-class StoredFile(NamedTuple):
-    """A file under `artifacts/`.
-
-    Attributes:
-        path: Relative to `artifacts/`, with '/'.
-        size_bytes: Its size.
-        sha256: Digest of its content, in hexadecimal.
-    """
-
-    path: str
-    size_bytes: int
-    sha256: str
-
-
-def list_artifacts(artifacts_dir: Path) -> Iterator[StoredFile]:
-    """List and digest all files of a folder, sorted by path; a missing folder has none.
-
-    Links to files are files; links to folders are left out. Each file is read when it is its turn.
-
-    Raises:
-        StorageReadError: A file or folder cannot be read.
-    """
-    # Compared as whole texts ('a.txt' before 'a/b.txt'), as sorted() does with the list's paths.
-    for relative in sorted(_iter_files(os.fspath(artifacts_dir), "")):
-        path = Path(artifacts_dir, relative)
-        try:
-            sha256, size_bytes = digest_file(path)
-        except OSError as error:
-            raise _unreadable(path, error) from error
-        yield StoredFile(relative, size_bytes, sha256)
-
-
-def _iter_files(folder: str, below: str) -> Iterator[str]:
-    try:
-        with os.scandir(folder) as entries:
-            found = list(entries)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise _unreadable(folder, error) from error
-    for entry in found:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _iter_files(entry.path, f"{below}{entry.name}/")
-        elif _is_file(entry):
-            yield below + entry.name
-
-
-def _is_file(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_file()
-    except OSError:  # a link to itself
-        return False
 
 
 def safe_name(name: str) -> str:
