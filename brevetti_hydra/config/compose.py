@@ -11,8 +11,8 @@ from brevetti_hydra.config.defaults import fill_defaults
 from brevetti_hydra.config.fields import Shape, model_shape
 from brevetti_hydra.config.hydra_node import HydraNode, read_hydra_node
 from brevetti_hydra.config.interpolate import Resolution, resolve
-from brevetti_hydra.config.layers import CommandLine, info_layer, stack
-from brevetti_hydra.config.origins import Node, Origin, dotted, walk
+from brevetti_hydra.config.layers import CommandLine, info_layer, shape_at, stack
+from brevetti_hydra.config.origins import Node, Origin, Path, dotted, walk
 from brevetti_hydra.config.project import Project, find_project
 from brevetti_hydra.config.search import open_repository, plan
 from brevetti_hydra.config.targets import load_target
@@ -98,6 +98,13 @@ class Composition:
         """Give the shape of the settings."""
         return self.shapes[""]
 
+    def is_secret(self, path: Path) -> bool:
+        """Whether a key holds a secret, alone or in a list."""
+        shape = shape_at(self.shape(), path, self.filled)
+        while shape is not None and shape.item is not None:
+            shape = shape.item
+        return shape is not None and shape.is_secret
+
     def origins(self) -> dict[str, list[str]]:
         """Give who wrote each key, the winner first."""
         return {
@@ -143,7 +150,9 @@ def compose(
     _stack_layers(composition, layers, chosen.values)
     fill_defaults(composition.filled, composition.shape())
     _fill_reserved(composition)
-    composition.resolution = resolve(composition.filled, _hydra_values(composition))
+    composition.resolution = resolve(
+        composition.filled, _hydra_values(composition), composition.is_secret
+    )
     composition.problems += composition.resolution.problems
     return composition
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from brevetti_hydra._text import shorten
 from brevetti_hydra.config import _hydra
 from brevetti_hydra.config.fields import Field, Shape, default_of
-from brevetti_hydra.config.masks import MASK
+from brevetti_hydra.config.masks import MASK, masked_text, masked_value
 from brevetti_hydra.config.origins import MISSING, Node, Path, dotted
 from brevetti_hydra.config.recorded import recorded_tree
+from brevetti_hydra.config.validate import secret_texts
 from brevetti_hydra.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,8 +68,10 @@ def _lines(
             continue
         default = _default(field, defaults)
         value = node.plain() if node is not None else default
-        if field.shape.is_secret:
-            default, value = (MASK if v not in (None, MISSING) else v for v in (default, value))
+        if default != MISSING:
+            default = masked_value(default, field.shape)
+        if value != MISSING:
+            value = masked_value(value, field.shape)
         yield SettingLine(
             dotted(key),
             kinds.get(field.name) or field.shape.type_text(),
@@ -127,8 +130,9 @@ def cfg_text(composition: Composition, *, resolved: bool, package: str | None) -
     """
     tree = recorded_tree(composition)
     if resolved:
+        secrets = secret_texts(composition)
         for path, value in composition.resolution.values.items():
-            _put(tree, path, value)
+            _put(tree, path, MASK if composition.is_secret(path) else _without(value, secrets))
     if package in (None, "", "_global_"):
         return _hydra.to_yaml(tree).rstrip("\n")
     node: Any = tree
@@ -158,8 +162,17 @@ def _put(tree: dict[str, Any], path: Path, value: Any) -> None:
     holder: Any = tree
     for key in path[:-1]:
         holder = holder[key]
-    if holder.get(path[-1]) != MASK:
-        holder[path[-1]] = value
+    holder[path[-1]] = value
+
+
+def _without(value: Any, secrets: Sequence[str]) -> Any:
+    if isinstance(value, str):
+        return masked_text(value, secrets)
+    if isinstance(value, list):
+        return [_without(item, secrets) for item in value]
+    if isinstance(value, dict):
+        return {key: _without(item, secrets) for key, item in value.items()}
+    return value
 
 
 def _shown(value: Any) -> str:

@@ -55,6 +55,7 @@ class Shape:
     Attributes:
         annotation: The type, without Annotated.
         model: The class, where the place is a mapping with known keys.
+        members: Of a union without discriminator: the shapes of its members.
         variants: Of a union of models: discriminator value -> shape.
         discriminator: The key that chooses among the variants.
         value: Of a mapping with open keys: the shape of its values.
@@ -70,6 +71,7 @@ class Shape:
         "discriminator",
         "is_optional",
         "item",
+        "members",
         "model",
         "value",
         "variants",
@@ -81,6 +83,7 @@ class Shape:
         self.bounds = tuple(_bounds(metadata))
         self.is_optional = False
         self.model: type | None = None
+        self.members: tuple[Shape, ...] = ()
         self.variants: dict[str, Shape] = {}
         self.discriminator: str | None = None
         self.value: Shape | None = None
@@ -107,7 +110,9 @@ class Shape:
         shapes = [Shape(member) for member in members]
         if all(shape.model is not None for shape in shapes):
             self.discriminator = _discriminator(metadata, shapes)
-        if self.discriminator is not None:
+        if self.discriminator is None:
+            self.members = tuple(shapes)
+        else:
             for shape in shapes:
                 for tag in _literals(shape.fields[self.discriminator].shape.annotation):
                     self.variants[str(tag)] = shape
@@ -149,6 +154,8 @@ class Shape:
     def is_secret(self) -> bool:
         """Whether the value must never be shown."""
         annotation = self.annotation
+        if self.members:
+            return any(member.is_secret for member in self.members)
         return isinstance(annotation, type) and issubclass(annotation, (SecretStr, SecretBytes))
 
     @property
@@ -172,7 +179,9 @@ class Shape:
         if field is None and self.variants:
             # An unknown tag, or another variant's key: any variant that has it can describe it.
             field = next((f for s in self.variants.values() if (f := s.field(key))), None)
-        return field.shape if field is not None else None
+        if field is not None:
+            return field.shape
+        return next((s for member in self.members if (s := member.at(key, tag))), None)
 
     def field(self, key: str) -> Field | None:
         """Find a field by its name or one of its aliases."""
@@ -185,6 +194,8 @@ class Shape:
         """Give all keys that may stand here."""
         if self.variants:
             return list(dict.fromkeys(n for s in self.variants.values() for n in s.fields))
+        if self.members:
+            return list(dict.fromkeys(n for member in self.members for n in member.names()))
         return list(self.fields)
 
     def type_text(self) -> str:

@@ -13,8 +13,9 @@ from brevetti_hydra.config.origins import MISSING, Node, Path, dotted, walk
 from brevetti_hydra.errors import InterpolationError, MissingSettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from brevetti_hydra.config._hydra import Evaluator
     from brevetti_hydra.errors import BrevettiHydraError
 
 __all__ = ["Resolution", "escaped", "resolve"]
@@ -28,8 +29,8 @@ class Resolution:
 
     Attributes:
         values: The resolved value of each key whose text held an interpolation.
-        from_environment: Those among them that depend on an environment variable, directly or
-            through other keys; records keep them unresolved.
+        from_environment: Those among them that depend on an environment variable or a secret,
+            directly or through other keys; records keep them unresolved.
         problems: One error for each that does not resolve.
     """
 
@@ -39,28 +40,60 @@ class Resolution:
         self.problems: list[BrevettiHydraError] = []
 
 
-def resolve(tree: Node, hydra_values: Mapping[str, str]) -> Resolution:
+def resolve(
+    tree: Node,
+    hydra_values: Mapping[str, str],
+    is_secret: Callable[[Path], bool] = lambda _: False,
+) -> Resolution:
     """Resolve every interpolation of a tree.
 
     Args:
         tree: The whole tree, defaults filled in.
         hydra_values: What `${hydra:...}` serves, by the part after the colon.
+        is_secret: Whether a key is a secret; what refers to one is not written into records.
     """
     resolution = Resolution()
     pending = [(path, node) for path, node in walk(tree) if _is_live(node) and _has(node.value)]
     if not pending:
         return resolution
     # OmegaConf's import of its grammar is spared where there is nothing to resolve.
-    from brevetti_hydra.config._hydra import COMPOSITION_FAULTS, Evaluator
+    from brevetti_hydra.config._hydra import COMPOSITION_FAULTS
 
-    evaluator = Evaluator(_prepared(tree, hydra_values))
+    evaluator = _evaluator(tree, pending, hydra_values, resolution)
     for path, node in pending:
         try:
             resolution.values[path] = evaluator.value(path)
         except COMPOSITION_FAULTS as error:
-            resolution.problems.append(_problem(path, node, error, tree))
-    _find_environment(tree, [path for path, _ in pending], resolution)
+            resolution.problems.append(_problem(path, node, error, tree, hydra_values))
+    secrets = [path for path, node in walk(tree) if node.value is not None and is_secret(path)]
+    _find_hidden(tree, [path for path, _ in pending], secrets, resolution)
     return resolution
+
+
+def _evaluator(
+    tree: Node,
+    pending: list[tuple[Path, Node]],
+    hydra_values: Mapping[str, str],
+    resolution: Resolution,
+) -> Evaluator:
+    """Build the evaluator; texts that are no interpolations are reported and left out."""
+    from brevetti_hydra.config import _hydra
+
+    try:
+        return _hydra.Evaluator(_prepared(tree, hydra_values))
+    except _hydra.COMPOSITION_FAULTS:
+        # OmegaConf reads all texts at once, and does not say which of them it cannot read.
+        plain = tree.copy()
+        for path, node in list(pending):
+            try:
+                _hydra.Evaluator({"value": _mapped(node.value, hydra_values)})
+            except _hydra.COMPOSITION_FAULTS as error:
+                resolution.problems.append(_problem(path, node, error, tree, hydra_values))
+                pending.remove((path, node))
+                broken = plain.at(path)
+                if broken is not None:
+                    broken.value = None
+        return _hydra.Evaluator(_prepared(plain, hydra_values))
 
 
 def escaped(node: Node) -> Any:
@@ -105,9 +138,10 @@ def _mapped(value: Any, hydra_values: Mapping[str, str] | None) -> Any:
     return _HYDRA.sub(lambda found: hydra_values.get(found[1].strip(), found[0]), value)
 
 
-def _problem(path: Path, node: Node, error: Exception, tree: Node) -> BrevettiHydraError:
+def _problem(
+    path: Path, node: Node, error: Exception, tree: Node, hydra_values: Mapping[str, str]
+) -> BrevettiHydraError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    unknown = re.search(r"Interpolation key '([^']+)' not found", reason)
     missing = re.search(r"mandatory (?:missing )?value:? ?'?([\w.]*)", reason)
     if missing or MISSING in reason:
         return MissingSettingError(
@@ -115,26 +149,47 @@ def _problem(path: Path, node: Node, error: Exception, tree: Node) -> BrevettiHy
             where=node.origin.place(),
             notes=[f"it is {node.value!r}"],
         )
-    hint = None
-    if unknown:
-        from brevetti_hydra._text import similar_name
-
-        keys = [dotted(key) for key, _ in walk(tree)]
-        nearest = similar_name(unknown.group(1), keys)
-        reason = f"there is no key '{unknown.group(1)}'"
-        hint = f"a similar name exists: '{nearest}'" if nearest else None
+    note, hint = _explained(reason, tree, hydra_values)
     return InterpolationError(
         f"'{dotted(path)}' does not resolve: {node.value!r}",
         where=node.origin.place(),
-        notes=[reason],
+        notes=[note],
         hint=hint,
     )
 
 
-def _find_environment(tree: Node, paths: list[Path], resolution: Resolution) -> None:
-    """Mark what depends on the environment, however many references lie between."""
+def _explained(reason: str, tree: Node, hydra_values: Mapping[str, str]) -> tuple[str, str | None]:
+    """Say in our words why something does not resolve, and what mends it."""
+    from brevetti_hydra._text import quote_all, similar_name
+
+    unknown = re.search(r"Interpolation key '([^']+)' not found", reason)
+    if unknown:
+        nearest = similar_name(unknown[1], [dotted(key) for key, _ in walk(tree)])
+        hint = f"a similar name exists: '{nearest}'" if nearest else None
+        return f"there is no key '{unknown[1]}'", hint
+    variable = re.search(r"Environment variable '([^']+)' not found", reason)
+    if variable:
+        return (
+            f"the environment variable '{variable[1]}' is not set",
+            f"set it, or name what to take instead: ${{oc.env:{variable[1]},default}}",
+        )
+    resolver = re.search(r"Unsupported interpolation type (\S+)", reason)
+    if resolver and resolver[1] == "hydra":
+        return f"of 'hydra:' there are {quote_all(hydra_values)}", None
+    if resolver:
+        return f"there is no resolver '{resolver[1]}'", None
+    if re.match(r"(no viable alternative|mismatched input|extraneous|token recognition)", reason):
+        return reason, r"write \${ where the text itself is meant"
+    return reason, None
+
+
+def _find_hidden(
+    tree: Node, paths: list[Path], secrets: list[Path], resolution: Resolution
+) -> None:
+    """Mark what depends on the environment or a secret, however many references lie between."""
     texts = {path: str(node.value) for path in paths if (node := tree.at(path)) is not None}
     tainted = {path for path, text in texts.items() if any(e in text for e in _ENVIRONMENT)}
+    tainted |= set(secrets)
     changed = bool(tainted)
     while changed:
         changed = False
@@ -142,7 +197,7 @@ def _find_environment(tree: Node, paths: list[Path], resolution: Resolution) -> 
             if path not in tainted and any(_refers(text, path, to) for to in tainted):
                 tainted.add(path)
                 changed = True
-    resolution.from_environment = tainted
+    resolution.from_environment = tainted & set(texts)
 
 
 def _refers(text: str, path: Path, target: Path) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import SecretStr
 
-from brevetti_hydra._text import similar_name
+from brevetti_hydra._text import shorten, similar_name
 from brevetti_hydra.config import _hydra
 from brevetti_hydra.config.budget import Budget, check_override
 from brevetti_hydra.config.origins import Origin
@@ -62,7 +62,8 @@ class Argument:
         self.is_literal = False
         self.parsed: _hydra.Override | None = None
         self.fault: str | None = None
-        check_override(text, self.origin.label, budget)
+        # An argument that is too long is not printed, either.
+        check_override(text, f"{label}: {shorten(text.partition('=')[0], 40)}=...", budget)
         found = _OVERRIDE.fullmatch(text)
         if found is None or (found.group(3) is None and found.group(1) != "~"):
             raise _no_override(self)

@@ -179,6 +179,8 @@ def _problem(
         )
     if kind in _TAG_TYPES:
         return _wrong_variant(path, name, shape, tree)
+    while place is not None and place.item is not None:
+        place = place.item
     is_secret = place is not None and place.is_secret
     if covered is not None:
         value = MASK if is_secret else _shown(covered.plain())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from brevetti_hydra.config.compose import Composition, class_shapes
 from brevetti_hydra.config.interpolate import escaped, resolve
 from brevetti_hydra.config.layers import node_of, shape_at
-from brevetti_hydra.config.masks import MASK
+from brevetti_hydra.config.masks import MASK, masked_value
 from brevetti_hydra.config.origins import Node, Origin, Path
 from brevetti_hydra.config.project import find_project
 from brevetti_hydra.settings import RESERVED_NODES
@@ -48,7 +48,7 @@ def compose_recorded(
     origin = Origin("yaml", "the record")
     composition.written = _without_masks(node_of(dict(config), origin))
     composition.filled = composition.written.copy()
-    composition.resolution = resolve(composition.filled, {})
+    composition.resolution = resolve(composition.filled, {}, composition.is_secret)
     composition.problems += composition.resolution.problems
     return composition
 
@@ -60,11 +60,9 @@ def _recorded(node: Node, path: Path, composition: Composition) -> Any:
         }
     is_setting = bool(path) and path[0] not in RESERVED_NODES
     shape = shape_at(composition.shape(), path, composition.filled) if is_setting else None
-    if shape is not None and shape.is_secret and node.value is not None:
-        if path in composition.resolution.from_environment:
-            return node.value
-        return MASK
-    return escaped(node)
+    value = escaped(node)
+    is_kept = path in composition.resolution.from_environment
+    return masked_value(value, shape, keep_references=is_kept)
 
 
 def _without_masks(node: Node) -> Node:
@@ -72,6 +70,10 @@ def _without_masks(node: Node) -> Node:
         node.children = {
             key: _without_masks(child)
             for key, child in node.children.items()
-            if child.children is not None or child.value != MASK
+            if child.children is not None or not _holds_mask(child.value)
         }
     return node
+
+
+def _holds_mask(value: Any) -> bool:
+    return any(map(_holds_mask, value)) if isinstance(value, list) else bool(value == MASK)

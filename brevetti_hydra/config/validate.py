@@ -9,11 +9,12 @@ from pydantic import BaseModel, ValidationError
 from brevetti_hydra._text import escape_control
 from brevetti_hydra.config.compose import Composition, settings_class
 from brevetti_hydra.config.defaults import with_instance_defaults
-from brevetti_hydra.config.masks import MASK, masked_argument
+from brevetti_hydra.config.masks import masked_argument, masked_text, secrets_in
 from brevetti_hydra.config.origins import MISSING, Node, Path, dotted, walk
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     ConfigErrors,
+    OverrideSyntaxError,
     Place,
     UnknownSettingError,
 )
@@ -187,16 +188,18 @@ def _put_back(plain: dict[str, Any], path: Path, value: Any) -> None:
 def _without_secrets(
     problems: list[BrevettiHydraError], composition: Composition
 ) -> list[BrevettiHydraError]:
-    """Mask the values of secret settings in the places of errors."""
-    texts = [text for text in secret_texts(composition) if text]
+    """Mask the values of secret settings in errors and their places."""
+    texts = [*secret_texts(composition), *_secret_arguments(composition)]
     for problem in problems:
+        problem.message = masked_text(problem.message, texts)
+        problem.args = (problem.message,)
+        problem.notes = tuple(masked_text(note, texts) for note in problem.notes)
+        problem.hint = masked_text(problem.hint, texts) if problem.hint else None
         if problem.where is not None:
-            label, excerpt = problem.where.label, problem.where.excerpt
+            label, excerpt = problem.where.label, masked_text(problem.where.excerpt, texts)
             head, separator, argument = label.partition(": ")
             if separator and head.startswith(("argument", "override")):
                 label = f"{head}: {masked_argument(argument, texts)}"
-            for text in texts:
-                excerpt = excerpt.replace(text, MASK)
             problem.where = Place(escape_control(label), problem.where.line, excerpt)
     return problems
 
@@ -205,15 +208,33 @@ def secret_texts(composition: Composition) -> list[str]:
     """Give the written values of all settings of secret type."""
     from brevetti_hydra.config.layers import shape_at
 
-    found = []
+    found: list[str] = []
     for path, node in walk(composition.written):
         shape = shape_at(composition.shape(), path, composition.written)
-        if shape is not None and shape.is_secret and isinstance(node.value, str):
-            found.append(node.value)
-            resolved = composition.resolution.values.get(path)
-            if isinstance(resolved, str):
-                found.append(resolved)
-    return found
+        found += secrets_in(node.value, shape)
+        if path in composition.resolution.values:
+            found += secrets_in(composition.resolution.values[path], shape)
+        covered = node.covered
+        while covered is not None:
+            found += secrets_in(covered.plain(), shape)
+            covered = covered.covered
+    return [text for text in dict.fromkeys(found) if text]
+
+
+def _secret_arguments(composition: Composition) -> Iterable[str]:
+    """Give the texts of arguments for secret settings, also of those that cannot be read."""
+    from brevetti_hydra.config.layers import shape_at
+    from brevetti_hydra.config.overrides import split_key
+
+    for argument in composition.arguments:
+        try:
+            shape = shape_at(composition.shape(), split_key(argument), composition.written)
+        except OverrideSyntaxError:
+            continue
+        while shape is not None and shape.item is not None:
+            shape = shape.item
+        if shape is not None and shape.is_secret and argument.value:
+            yield argument.value
 
 
 def _in_reading_order(problems: list[BrevettiHydraError]) -> list[BrevettiHydraError]:
