@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from brevetti_hydra._text import similar_name
 from brevetti_hydra.cli.commands import COMMANDS
+from brevetti_hydra.cli.plugins import spare_plugin_scan
 from brevetti_hydra.cli.reply import JsonMode, Reply
 from brevetti_hydra.errors import RunInterrupted, UsageError
 
@@ -37,6 +38,7 @@ def console() -> NoReturn:
     # Until the job begins everything that is made lives on: half of the start-up's garbage
     # collections would look at all of it and free nothing (a tenth of a no-op run's time).
     gc.disable()
+    spare_plugin_scan()
     code = main()
     try:
         sys.stdout.flush()
