@@ -75,7 +75,7 @@ def check_yaml(text: str, label: str, budget: Budget) -> None:  # noqa: C901 - o
             anchor, count, height = stack.pop()
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in anchored:
-                raise _over(place, f"'*{event.anchor}' stands inside of itself", "finite", "nodes")
+                raise _unknown_alias(event, place, stack)
             anchor, (count, height) = None, anchored[event.anchor]
         elif isinstance(event, yaml.ScalarEvent):
             anchor, count, height = event.anchor, 1, 0
@@ -88,7 +88,7 @@ def check_yaml(text: str, label: str, budget: Budget) -> None:  # noqa: C901 - o
         if len(stack) - 1 + height > budget.depth:
             raise _over(place, f"deeper than {budget.depth} levels", f"{budget.depth}", "depth")
         if stack[-1][1] > budget.nodes:
-            found = f"more than {budget.nodes:,} nodes once its aliases are expanded"
+            found = f"more than {budget.nodes:,} nodes, aliases counted in full"
             raise _over(label, found, f"{budget.nodes:,} nodes", "nodes")
 
 
@@ -111,6 +111,17 @@ def check_override(text: str, label: str, budget: Budget) -> None:
                 raise _over(label, found, f"{budget.depth} levels", "depth")
         elif character in "]})":
             depth -= 1
+
+
+def _unknown_alias(event: Any, place: str, stack: list[list[Any]]) -> Exception:
+    if any(anchor == event.anchor for anchor, _, _ in stack):
+        return OverBudgetError(
+            f"'*{event.anchor}' stands inside of itself, and so never ends",
+            where=Place(place),
+            hint="write out what is meant in its place",
+        )
+    problem = f"'*{event.anchor}' refers to no anchor above it"
+    return yaml.composer.ComposerError(None, None, problem, event.start_mark)
 
 
 def _over(label: str, found: str, allowed: str, key: str) -> OverBudgetError:

@@ -12,7 +12,7 @@ from brevetti_hydra.config.fields import Shape, model_shape
 from brevetti_hydra.config.hydra_node import HydraNode, read_hydra_node
 from brevetti_hydra.config.interpolate import Resolution, resolve
 from brevetti_hydra.config.layers import CommandLine, info_layer, shape_at, stack
-from brevetti_hydra.config.origins import Node, Origin, Path, dotted, walk
+from brevetti_hydra.config.origins import MISSING, Node, Origin, Path, dotted, walk
 from brevetti_hydra.config.project import Project, find_project
 from brevetti_hydra.config.search import open_repository, plan
 from brevetti_hydra.config.targets import load_target
@@ -218,8 +218,8 @@ def _named_target(
             return argument.value.strip().strip("'\""), argument.origin
     for layer in reversed(layers):
         node = layer.at(("job", "_target_")) or layer.at(("job", "target"))
-        if node is not None and isinstance(node.value, str) and node.value != "???":
-            return node.value, _argument_origin(node, choices) or node.origin
+        if node is not None and node.plain() not in (None, MISSING):
+            return str(node.plain()), _argument_origin(node, choices) or node.origin
     return None
 
 

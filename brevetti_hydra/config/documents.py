@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
+from brevetti_hydra._text import shorten
 from brevetti_hydra.config.budget import Budget, check_yaml
 from brevetti_hydra.config.origins import Node, Origin
 from brevetti_hydra.errors import ConfigNotFoundError, ConfigSyntaxError, Place
@@ -19,6 +20,8 @@ __all__ = ["Document", "parse_document", "read_document", "read_header"]
 
 _HEADER = re.compile(r"#\s*@(\w+)\s+(\S+)\s*$")
 _MERGE_TAG = "tag:yaml.org,2002:merge"
+# Half sentences of PyYAML.
+_PROBLEMS = {"but found another document": "a file holds one document, and here a second begins"}
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -91,7 +94,7 @@ def parse_document(text: str, label: str, budget: Budget) -> Document:
     lines = text.splitlines()
 
     def excerpt(line: int) -> str:
-        return lines[line - 1] if line <= len(lines) else ""
+        return shorten(lines[line - 1], 160) if line <= len(lines) else ""
 
     def origin(mark: yaml.Mark) -> Origin:
         line, column = mark.line + 1, mark.column + 1
@@ -104,9 +107,16 @@ def parse_document(text: str, label: str, budget: Budget) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = origin(mark).place() if mark is not None else Place(label)
-        problem = error.problem or "it cannot be read"
+        problem = _PROBLEMS.get(error.problem or "", error.problem) or "it cannot be read"
         raise ConfigSyntaxError(
             f"'{label}' is no valid YAML", where=where, notes=[problem]
+        ) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise ConfigSyntaxError(
+            f"'{label}' is no valid YAML",
+            where=Place(f"{label}:{line}", line, excerpt(line)),
+            notes=[f"the character {chr(error.character)!r} cannot stand in YAML"],
         ) from None
     except yaml.YAMLError as error:
         message = f"'{label}' is no valid YAML"

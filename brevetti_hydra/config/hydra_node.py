@@ -62,7 +62,7 @@ def read_hydra_node(tree: Node) -> HydraNode:
     notices: list[str] = []
     problems: list[BrevettiHydraError] = []
     for path, node in walk(hydra) if hydra is not None else ():
-        key = f"hydra.{dotted(path)}"
+        key = dotted(("hydra", *path))
         if path in _TRANSLATED:
             target = _TRANSLATED[path]
             _place(tree, target, node)
@@ -73,8 +73,8 @@ def read_hydra_node(tree: Node) -> HydraNode:
             problems += _check_mode(node)
         elif path[:1] == ("searchpath",) or (path[:1] in _OF_SWEEPS and "_target_" not in path):
             continue
-        elif path:
-            problems.append(_refused(key, path[0], node))
+        elif path or node.value is not None:
+            problems.append(_refused(key, path[0] if path else "", node))
     return HydraNode(verbose, tuple(notices), tuple(problems))
 
 

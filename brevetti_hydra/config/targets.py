@@ -75,7 +75,17 @@ def load_target(target: str, project: Project, base: type, where: Place | None =
     if located.root is not None and sys.path[:1] != [str(located.root)]:
         # In front, so that no installed package of the same name is imported in its place.
         sys.path.insert(0, str(located.root))
-    found = _get(_import(module, where), name, target, where)
+    top = module.partition(".")[0]
+    _check_same(sys.modules.get(top), located, top, where)
+    imported = _import(module, where)
+    _check_same(imported, located, module, where)
+    found = _get(imported, name, target, where)
+    if found is base:
+        raise NotAJobError(
+            f"'{target}' is {base.__name__} itself",
+            where=where,
+            hint=f"derive a class of your own: class MyJob(brevetti_hydra.{base.__name__})",
+        )
     if not isinstance(found, type) or not issubclass(found, base):
         raise NotAJobError(
             f"'{target}' is no subclass of {base.__name__}",
@@ -94,10 +104,13 @@ def locate_package(name: str, project: Project, where: Place | None = None) -> P
     Raises:
         TargetRefusedError: It is not one of the project's.
     """
-    located = _find(name, project.source_roots)
-    if located is None or located.file is None or not project.holds(located.file):
-        raise _refused(f"pkg://{name}", located, project, where)
-    return located.file.parent if located.file.name == "__init__.py" else located.file
+    parts = name.split(".")
+    if all(part.isidentifier() for part in parts):
+        for root in project.source_roots:
+            folder = root.joinpath(*parts)
+            if folder.is_dir() and project.holds(folder / "__init__.py"):
+                return folder
+    raise _refused(f"pkg://{name}", None, project, where)
 
 
 def _split(target: str) -> tuple[str, str, str]:
@@ -112,6 +125,12 @@ def _locate(module: str, target: str, project: Project, where: Place | None) -> 
     own = _find(module, project.source_roots)
     if own is not None and own.file is not None and project.holds(own.file):
         return own
+    if own is not None and own.file is None:
+        raise TargetNotFoundError(
+            f"'{module}' is a folder without __init__.py, which holds no class",
+            where=where,
+            hint=f"name the module in it: {module}.module:ClassName",
+        )
     if target.startswith(_SHIPPED) or _is_named_by_pattern(module, project):
         return _Located(None, None)
     if _is_entry_point(target):
@@ -199,13 +218,29 @@ def loading_module() -> str | None:
     return _loading[-1] if _loading else None
 
 
+def _check_same(loaded: object, located: _Located, module: str, where: Place | None) -> None:
+    """Refuse what is loaded under the name of the project's module, but lies elsewhere."""
+    if located.root is None or loaded is None:
+        return
+    file, folders = getattr(loaded, "__file__", None), getattr(loaded, "__path__", [])
+    root = located.root.resolve()
+    if any(Path(place).resolve().is_relative_to(root) for place in (file, *folders) if place):
+        return
+    raise TargetNotFoundError(
+        f"another module of the name '{module}' is loaded already",
+        where=where,
+        notes=[f"loaded is {file}", f"meant is {located.file}"],
+        hint="give the project's module a name that no installed package has",
+    )
+
+
 def _import(module: str, where: Place | None) -> object:
     _loading.append(module)
     try:
         return importlib.import_module(module)
     except BrevettiHydraError:
         raise
-    except Exception as error:  # user code may raise anything at import
+    except (Exception, SystemExit) as error:  # user code may raise anything at import
         raise TargetNotFoundError(
             f"the import of '{module}' failed",
             where=where,
