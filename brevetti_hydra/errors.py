@@ -48,7 +48,7 @@ The tree, drawn::
     └── PlatformError                                     exit 2
         └── PlatformNotAvailableError  platform-not-available
 
-    RunInterrupted (a BaseException): a run was asked to stop; no error of anybody.
+    RunInterrupted (a SystemExit): a run was asked to stop; no error of anybody.
 """
 
 from __future__ import annotations
@@ -493,15 +493,20 @@ class PlatformNotAvailableError(PlatformError):
     code = "platform-not-available"
 
 
-class RunInterrupted(BaseException):
+class RunInterrupted(SystemExit):
     """A run was asked to stop; raised by the next `report_progress`.
 
-    A BaseException, so that `except Exception` in a training loop does not swallow it.
+    No Exception, so that `except Exception` in a training loop does not swallow it; a SystemExit,
+    so that a script that does not catch it ends as a shell expects: 130 for SIGINT, 143 for SIGTERM.
 
     Attributes:
         signal_number: The signal that asked, for instance 15 for SIGTERM.
     """
 
     def __init__(self, signal_number: int) -> None:
-        super().__init__(f"the run was asked to stop by signal {signal_number}")
+        super().__init__(128 + signal_number)
         self.signal_number = signal_number
+
+    def __str__(self) -> str:
+        """Say what happened, where SystemExit would give its code."""
+        return f"the run was asked to stop by signal {self.signal_number}"

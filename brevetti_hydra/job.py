@@ -134,9 +134,9 @@ class Job:
                 result could not be kept.
             WrongStateError: The run is completed, or is running elsewhere.
         """
-        if not self.datasets:
-            self._context.set_default_datasets(self.default_datasets())
-        return self._context.start(self, complete_job=complete_job)
+        return self._context.start(
+            self, complete_job=complete_job, default_datasets=self.default_datasets
+        )
 
     def run(self) -> str | os.PathLike[str] | UPath | None:
         """Do the work; override this.

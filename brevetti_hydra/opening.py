@@ -6,6 +6,7 @@ on layers, search path and errors.
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -45,6 +46,7 @@ __all__ = [
     "own_target",
     "prepare",
     "read_info",
+    "remote_job_error",
     "reopen_run",
 ]
 
@@ -125,6 +127,7 @@ def open_run(
     from brevetti_hydra.run.plan import ConfigText, RunPlan
 
     ready = prepare(request, folder, job_class)
+    _refuse_unknown_id(request, ready.validated)
     composition, validated = ready.composition, ready.validated
     if composition.hydra.verbose:
         import logging
@@ -149,6 +152,7 @@ def open_run(
         overrides=[masked_argument(a.text, secrets) for a in composition.arguments],
         command=_masked_command(command, secrets),
         info=composition.info,
+        start_folder=os.fspath(folder),
         job_dir=request.container.get("job_dir"),
         cache_path=request.container.get("cache_path"),
         secrets=secrets,
@@ -187,6 +191,7 @@ def reopen_run(
     from brevetti_hydra.run.plan import RunPlan
 
     record, snapshot = read_record(run), read_snapshot(run)
+    run = run.at_storage(record.storage)
     if job_class is None:
         job_class = load_target(record.job.target, find_project(folder), Job)
     composition = compose_recorded(snapshot.config, job_class, record.job.target, folder)
@@ -203,11 +208,23 @@ def reopen_run(
         choices=snapshot.choices,
         overrides=record.overrides,
         command=record.command,
+        info=_recorded_info(run),
+        start_folder=snapshot.start_folder,
         secrets=secret_texts(composition),
         package_folders=_package_folders(job_class),
     )
     context = RunContext.reopen(run, plan, observers=observers, stdout_to_stderr=stdout_to_stderr)
     return _bind(job_class, validated, context)
+
+
+def _recorded_info(run: RunFolder) -> dict[str, Any] | None:
+    """Read the run's own info.json, which holds no secret: datasets and tags that it was sent."""
+    from brevetti_hydra.platform.info import parse_info
+
+    if not run.info.is_file():
+        return None
+    info: dict[str, Any] = parse_info(run.info.read_bytes(), label=str(run.info))
+    return info
 
 
 def _refuse_remote(request: Request) -> None:
@@ -222,6 +239,29 @@ def _refuse_remote(request: Request) -> None:
             "sweeps are not part of this version",
             hint="leave -m out, and start the runs one by one",
         )
+
+
+def _refuse_unknown_id(request: Request, validated: Validated) -> None:
+    """Refuse an id that nothing here describes: it would silently become another job's run."""
+    job_id = request.container.get("job_id") or validated.platform.job_id
+    if job_id is None or "info_file" in request.container:
+        return
+    if request.api_key is not None:
+        raise remote_job_error(job_id)
+    raise PlatformNotAvailableError(
+        f"the job '{job_id}' is not described by any info file",
+        notes=["the command line starts new runs, or the job of an info.json"],
+        hint=f"give --info_file info.json; to go on with a recorded run: resume {job_id}",
+    )
+
+
+def remote_job_error(job_id: str) -> PlatformNotAvailableError:
+    """Say that a job with a key would have to be fetched from a server."""
+    return PlatformNotAvailableError(
+        f"the job '{job_id}' cannot be fetched: this version has no remote platform",
+        notes=["an id with a key names a job on a server"],
+        hint="download the job's info.json and give it with --info_file info.json",
+    )
 
 
 def read_info(request: Request, folder: Path) -> dict[str, Any] | None:
@@ -277,8 +317,15 @@ def _job_ref(composition: Composition, entry: Literal["target", "script", "inter
         name=composition.job_name,
         target=composition.target,
         file=None if file is None else str(file),
+        module=_module_option() if entry == "script" else None,
         entry=entry,
     )
+
+
+def _module_option() -> str | None:
+    """Give what `python -m` was given, where the program was started that way."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return None if spec is None else str(spec.name)
 
 
 def _source_file(job_class: type) -> Path | None:
@@ -292,6 +339,8 @@ def _package_folders(job_class: type) -> list[Path]:
     if file is None:
         return []
     depth = 0 if job_class.__module__ == "__main__" else job_class.__module__.count(".")
+    if file.name == "__init__.py":
+        depth += 1
     return [file.parents[max(depth - 1, 0)]]
 
 

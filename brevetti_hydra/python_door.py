@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from brevetti_hydra._text import escape_control
 from brevetti_hydra.config import (
     Argument,
     Composition,
@@ -31,6 +32,7 @@ from brevetti_hydra.opening import (
     open_run,
     own_target,
     read_info,
+    remote_job_error,
     reopen_run,
 )
 from brevetti_hydra.settings import check_names
@@ -80,7 +82,7 @@ def open_from_python(
     except BrevettiHydraError as error:
         if not is_program or error.exit_code != UsageError.exit_code:
             raise
-        print(error, file=sys.stderr)  # noqa: T201 - a program that was started wrongly
+        print(escape_control(str(error)), file=sys.stderr)  # noqa: T201 - a program that was started wrongly
         if request_asks_for_traceback(arguments):
             raise
         raise SystemExit(error.exit_code) from None
@@ -93,48 +95,83 @@ def request_asks_for_traceback(arguments: Sequence[str]) -> bool:
 
 def _opened(job_class: type[AnyJob], request: Request, folder: Path) -> AnyJob:
     from brevetti_hydra.run.display import observe
-    from brevetti_hydra.run.folders import runs_root
-    from brevetti_hydra.run.history import find_run
 
     check_names(settings_class(job_class))
     observers = observe()
-    resumed = os.environ.get(RESUME_VARIABLE)
     job_id = request.container.get("job_id")
-    run: RunFolder | None = None
-    if resumed:
-        run = find_run(resumed, runs_root())
-    elif job_id is not None and "info_file" not in request.container:
-        run = _known_run(job_id, request)
+    run = _resumed_run(job_class)
+    if run is None and job_id is not None and "info_file" not in request.container:
+        run = _known_run(job_id, request, job_class)
     job: Job
     if run is not None:
         job = reopen_run(run, folder=folder, job_class=job_class, observers=observers)
     else:
-        command = [Path(sys.executable).name, *sys.argv]
+        command = _command()
         job = open_run(
             request, folder=folder, command=command, job_class=job_class, observers=observers
         )
     return job  # type: ignore[return-value]
 
 
-def _known_run(job_id: str, request: Request) -> RunFolder:
+def _resumed_run(job_class: type[Job]) -> RunFolder | None:
+    """Give the run that `resume` started this script for, to the first job that it is a run of."""
+    resumed = os.environ.get(RESUME_VARIABLE)
+    if not resumed:
+        return None
     from brevetti_hydra.run.folders import runs_root
-    from brevetti_hydra.run.history import find_run
+    from brevetti_hydra.run.history import find_run, read_record
+
+    run = find_run(resumed, runs_root())
+    if read_record(run).job.target != own_target(job_class)[0]:
+        return None
+    # Neither a second job of the script nor a child process is meant.
+    del os.environ[RESUME_VARIABLE]
+    return run
+
+
+def _known_run(job_id: str, request: Request, job_class: type[Job]) -> RunFolder:
+    """Find the recorded run that an id means.
+
+    Raises:
+        PlatformNotAvailableError: The id names none here.
+        UsageError: Settings are given as well, or it is a run of another job.
+    """
+    from brevetti_hydra.run.folders import runs_root
+    from brevetti_hydra.run.history import find_run, read_record
 
     if request.api_key is not None:
-        raise PlatformNotAvailableError(
-            f"the job '{job_id}' cannot be fetched: this version has no remote platform",
-            notes=["an id with a key names a job on a server"],
-            hint="download the job's info.json and give it with --info_file info.json",
-        )
+        raise remote_job_error(job_id)
     root = runs_root()
     try:
-        return find_run(job_id, root)
+        run = find_run(job_id, root)
     except RunNotFoundError as error:
         raise PlatformNotAvailableError(
             f"the local platform knows no job '{job_id}'",
             notes=[f"looked for a run of that id in {root}"],
             hint="leave the id out for a new run, or give the job's --info_file",
         ) from error
+    if request.arguments:
+        raise UsageError(
+            f"the run '{job_id}' has its settings already",
+            notes=[f"given were {', '.join(argument.text for argument in request.arguments)}"],
+            hint="leave the settings out, or leave the id out for a new run",
+        )
+    target = read_record(run).job.target
+    if target != own_target(job_class)[0]:
+        raise UsageError(
+            f"the run '{job_id}' is one of '{target}', not of '{job_class.__name__}'",
+            hint="open it with its own class",
+        )
+    return run
+
+
+def _command() -> list[str]:
+    """Give the words by which this program was started, for the record."""
+    program = Path(sys.executable).name
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if spec is not None:
+        return [program, "-m", str(spec.name), *sys.argv[1:]]
+    return [program, *sys.argv]
 
 
 def _joined(

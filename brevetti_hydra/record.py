@@ -136,6 +136,7 @@ class JobRef(_Model):
     name: str
     target: str = Field(description="'pkg.mod:Class'")
     file: str | None = Field(None, description="where the class stands; None in a notebook")
+    module: str | None = Field(None, description="what 'python -m' was given, if it was")
     entry: Literal["target", "script", "interactive"] = Field(
         "target",
         description="importable, a script that called init(), or neither",
@@ -197,6 +198,9 @@ class Snapshot(_Model):
         description="dotted key -> its writers, the winner first, as 'conf/x.yaml:4:3'"
     )
     choices: dict[str, str | None] = Field(description="group -> chosen option")
+    start_folder: str | None = Field(
+        None, description="the working directory of the start; relative buckets mean it"
+    )
     sources: tuple[SourceFile, ...] = ()
     datasets: tuple[DatasetRef, ...] = ()
     environment: dict[str, Any] = Field(

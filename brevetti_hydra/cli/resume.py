@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from brevetti_hydra.cli.arguments import CommandParser, add_root
 from brevetti_hydra.cli.start import say_ending, show_log_lines, start_job
-from brevetti_hydra.errors import WrongStateError
+from brevetti_hydra.config import find_project
+from brevetti_hydra.errors import TargetRefusedError, WrongStateError
 from brevetti_hydra.opening import RESUME_VARIABLE, reopen_run
 from brevetti_hydra.record import RunState
 from brevetti_hydra.run.display import observe
@@ -83,7 +84,15 @@ def _start_script(folder: RunFolder, record: RunRecord, reply: Reply) -> int:
             notes=[f"it was {file}"],
             hint="put it back, or start a new run",
         )
+    if not find_project(Path.cwd()).holds(Path(file)):
+        # A record is data, and may be anybody's: it names no code outside of the project.
+        raise TargetRefusedError(
+            f"the script of run '{folder.short_id}' lies outside of this project",
+            notes=[f"it is {file}"],
+            hint="resume it in the folder in which it was started",
+        )
+    words = [file] if record.job.module is None else ["-m", record.job.module]
     environment = {**os.environ, RESUME_VARIABLE: str(folder.root)}
-    code = subprocess.run([sys.executable, file], env=environment, check=False).returncode
+    code = subprocess.run([sys.executable, *words], env=environment, check=False).returncode
     say_ending(folder, read_record(folder), reply)
     return 128 - code if code < 0 else code

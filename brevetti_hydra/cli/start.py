@@ -118,7 +118,7 @@ def _folder_of(job: Job) -> RunFolder | None:
 def _exit_code(error: BaseException | None, record: RunRecord) -> int:
     if record.state in {RunState.COMPLETED, RunState.PRUNED}:
         return 0
-    if error is None or isinstance(error, SystemExit):
+    if error is None or (isinstance(error, SystemExit) and not isinstance(error, RunInterrupted)):
         return 1
     return exit_code_of(error)
 

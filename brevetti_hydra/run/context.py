@@ -22,7 +22,7 @@ from brevetti_hydra.run.metrics import check_metric_name, to_metric
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from upath import UPath
@@ -144,13 +144,20 @@ class RunContext:
 
     # --- lifecycle ---
 
-    def start(self, job: Runnable, *, complete_job: bool = True) -> RunRecord:
+    def start(
+        self,
+        job: Runnable,
+        *,
+        complete_job: bool = True,
+        default_datasets: Callable[[], Mapping[str, str]] | None = None,
+    ) -> RunRecord:
         """Walk the job through its lifecycle: see `session`.
 
         Args:
             job: Its `run` is called, once.
             complete_job: Tell the platform that the job is complete. Without it the record is
                 sealed as completed all the same, and the platform is told nothing.
+            default_datasets: Gives name -> bucket where nothing else names a dataset.
 
         Returns:
             The sealed record.
@@ -169,6 +176,8 @@ class RunContext:
                 notes=["a run starts once; a new attempt begins after failed, interrupted or lost"],
                 hint="init() gives a new run",
             )
+        if default_datasets is not None and not self.datasets:
+            self._set_default_datasets(default_datasets())
         session = self._open_session()
         try:
             return session.run(job, complete_job=complete_job)
@@ -294,8 +303,7 @@ class RunContext:
         configured, sent = self._planned_datasets
         return [*configured, *sent, *self._defaults]
 
-    def set_default_datasets(self, buckets: Mapping[str, str]) -> None:
-        """Take the datasets that a job has where nothing else names any."""
+    def _set_default_datasets(self, buckets: Mapping[str, str]) -> None:
         from brevetti_hydra.run.datasets import default_datasets
 
         self._defaults = default_datasets(buckets)

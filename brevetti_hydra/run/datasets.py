@@ -26,7 +26,9 @@ def planned_datasets(plan: RunPlan) -> tuple[list[Dataset], list[Dataset]]:
         return [], []
     from brevetti_hydra.storage.dataset import Dataset
 
-    configured = [Dataset.from_node(name, node) for name, node in nodes.items()]
+    configured = [
+        Dataset.from_node(name, node, base=plan.start_folder) for name, node in nodes.items()
+    ]
     added = [
         Dataset(
             entry["name"],

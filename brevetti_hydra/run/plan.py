@@ -43,6 +43,7 @@ class RunPlan:
         platform_node: The `platform` node.
         run_node: The `run` node.
         info: What info.json says, when one was given; it may hold the api key.
+        start_folder: The working directory of the start, from which relative buckets are meant.
         job_dir: A folder that replaces the run's own storage space, or None.
         cache_path: A folder for copies of remote files, or None.
         secrets: Texts that must never be written anywhere.
@@ -68,6 +69,7 @@ class RunPlan:
         "settings",
         "settings_json",
         "sources",
+        "start_folder",
         "warnings",
     )
 
@@ -87,6 +89,7 @@ class RunPlan:
         overrides: Iterable[str] = (),
         command: Iterable[str] = (),
         info: Mapping[str, Any] | None = None,
+        start_folder: str | None = None,
         job_dir: str | None = None,
         cache_path: str | None = None,
         secrets: Iterable[str] = (),
@@ -106,6 +109,7 @@ class RunPlan:
         self.overrides = tuple(overrides)
         self.command = tuple(command)
         self.info = None if info is None else dict(info)
+        self.start_folder = start_folder
         self.job_dir = job_dir
         self.cache_path = cache_path
         self.secrets = tuple(secrets)

@@ -49,6 +49,7 @@ def take_snapshot(
         config=masking.tree(plan.config),
         origins=masking.tree(plan.origins),
         choices=masking.tree(plan.choices),
+        start_folder=plan.start_folder,
         sources=_copy_sources(plan, folder, masking),
         datasets=tuple(_describe(dataset, masking) for dataset in datasets),
         environment=masking.tree(environment),
