@@ -173,6 +173,8 @@ def _explained(reason: str, tree: Node, hydra_values: Mapping[str, str]) -> tupl
             f"the environment variable '{variable[1]}' is not set",
             f"set it, or name what to take instead: ${{oc.env:{variable[1]},default}}",
         )
+    if "Recursive interpolation" in reason:
+        return "in the end it refers to itself", None
     resolver = re.search(r"Unsupported interpolation type (\S+)", reason)
     if resolver and resolver[1] == "hydra":
         return f"of 'hydra:' there are {quote_all(hydra_values)}", None

@@ -73,7 +73,7 @@ class Argument:
         try:
             self.parsed = _parse(text, self)
         except _hydra.OverrideParseException as error:
-            self.fault = _reason(str(error))
+            self.fault = _reason(str(error), text)
 
     @classmethod
     def literal(cls, key: str, value: str | None, text: str, label: str) -> Argument:
@@ -332,10 +332,12 @@ def _parse(text: str, argument: Argument) -> _hydra.Override:
         return _hydra.parse_override(plain)
 
 
-def _reason(message: str) -> str:
+def _reason(message: str, text: str) -> str:
     """Take the fact out of Hydra's message of several lines."""
     lines = [line.strip() for line in message.splitlines()]
     kept = [line for line in lines if line and not line.startswith(("See http", "^", "Error pars"))]
+    if any(text.count(a) != text.count(b) for a, b in ("[]", "{}", "()")):
+        return "a bracket in it is not closed, or was not opened"
     if not kept or kept[0].startswith("Lexer"):
         return "a character in it has to stand in quotes"
     return kept[0]

@@ -1,19 +1,118 @@
-"""A user's project in a temporary folder: files are written, command lines composed."""
+"""A user's project in a temporary folder, and settings of every kind to be composed there."""
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import pydantic
 import pytest
+from pydantic import AliasChoices
+from pydantic import Field as PydanticField
 
-from brevetti_hydra import Job, JobSettings
+from brevetti_hydra import Field, Job, JobSettings
+from brevetti_hydra._text import escape_control
 from brevetti_hydra.config import Composition, Validated, compose, read_argv, validate
 from brevetti_hydra.errors import BrevettiHydraError
+from brevetti_hydra.settings import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+
+class Adam(JobSettings):
+    kind: Literal["adam"] = "adam"
+    lr: float = Field(1e-3, gt=0, description="step size")
+    beta1: float = Field(0.9, ge=0, lt=1)
+
+
+class Sgd(JobSettings):
+    kind: Literal["sgd"] = "sgd"
+    lr: float = Field(0.1, gt=0, description="step size")
+    momentum: float = 0.0
+
+
+class Model(JobSettings):
+    hidden: int = Field(32, gt=0, description="units of the hidden layer")
+    depth: int = 2
+
+
+@dataclasses.dataclass
+class Image:
+    """A standard dataclass."""
+
+    size_px: int = 224
+    crop: bool = False
+
+
+@pydantic.dataclasses.dataclass
+class Split:
+    """A pydantic dataclass."""
+
+    devel: float = 0.25
+    seed: int = 0
+
+
+class Plain(pydantic.BaseModel):
+    """A pydantic model of somebody else: its own `extra` is what pydantic has by default."""
+
+    title: str = "t"
+    inner: Image = PydanticField(default_factory=Image)
+
+
+class Demo(JobSettings):
+    """A bit of everything, nothing required."""
+
+    epochs: int = Field(10, gt=0, description="passes over the training images")
+    rate: float = 0.5
+    label: str = "a"
+    version: str = "1.0"
+    mode: Literal["fast", "slow"] = "fast"
+    verbose: bool = False
+    folder: Path | None = None
+    optim: Annotated[Adam | Sgd, PydanticField(discriminator="kind")] = Adam()
+    model: Model = Model(hidden=64)
+    image: Image = PydanticField(default_factory=Image)
+    split: Split = PydanticField(default_factory=Split)
+    plain: Plain = PydanticField(default_factory=Plain)
+    layers: list[int] = Field([1, 2])
+    boxes: list[Model] = Field([])
+    weights: dict[str, float] = Field({})
+    nodes: dict[str, Model] = Field({})
+    token: Secret | None = None
+    learning: float = Field(1.0, validation_alias=AliasChoices("learning_rate_scale", "scale"))
+
+
+class Data(JobSettings):
+    classes: int = Field(description="number of categories")
+    names: list[str] = Field([])
+
+
+class Required(JobSettings):
+    """Two settings without a default, one of them nested."""
+
+    data: Data
+    label: str
+
+
+class Hidden(JobSettings):
+    """Secrets at every place where one may stand."""
+
+    label: str = "a"
+    token: Secret | None = None
+    names: dict[str, Secret] = Field({})
+    items: list[Secret] = Field([])
+    any_of: Secret | int = 3
+    deep: dict[str, list[Secret]] = Field({})
+
+
+MODELS: dict[str, type[JobSettings]] = {
+    "Demo": Demo,
+    "Required": Required,
+    "Hidden": Hidden,
+}
 
 
 def job_of(settings: type[JobSettings]) -> type[Job]:
@@ -42,25 +141,26 @@ class Project:
     def compose(
         self,
         *argv: str,
-        settings: type[JobSettings] | None = None,
+        settings: type[JobSettings] | str | None = None,
         info: Mapping[str, Any] | None = None,
     ) -> Composition:
         """Compose a command line; without settings, the job has to be named in it."""
-        job_class = None if settings is None else job_of(settings)
+        model = MODELS[settings] if isinstance(settings, str) else settings
+        job_class = None if model is None else job_of(model)
         request = read_argv(argv)
         return compose(request, folder=self.folder, base=Job, job_class=job_class, info=info)
 
     def validate(
         self,
         *argv: str,
-        settings: type[JobSettings] | None = None,
+        settings: type[JobSettings] | str | None = None,
         info: Mapping[str, Any] | None = None,
     ) -> Validated:
         """Compose and validate a command line."""
         return validate(self.compose(*argv, settings=settings, info=info))
 
     def settings(
-        self, model: type[JobSettings], *argv: str, info: Mapping[str, Any] | None = None
+        self, model: type[JobSettings] | str, *argv: str, info: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """Give the validated settings as plain values."""
         return self.validate(*argv, settings=model, info=info).settings.model_dump()
@@ -68,7 +168,7 @@ class Project:
     def error(
         self,
         *argv: str,
-        settings: type[JobSettings] | None = None,
+        settings: type[JobSettings] | str | None = None,
         info: Mapping[str, Any] | None = None,
     ) -> str:
         """Give the report of a command line that is wrong, its folders named the same everywhere."""
@@ -77,7 +177,7 @@ class Project:
         return self.normalised(str(caught.value))
 
     def normalised(self, text: str) -> str:
-        """Write `PROJECT`, `SHIPPED` and `PYTHON` for the folders of this machine."""
+        """Write a text as a terminal gets it, with names for the folders of this machine."""
         from brevetti_hydra.config.search import shipped_folder
 
         for name, folder in (
@@ -87,7 +187,7 @@ class Project:
             ("STDLIB", Path(sys.modules["subprocess"].__file__ or "").parent),
         ):
             text = text.replace(str(folder), name)
-        return text
+        return escape_control(text)
 
 
 @pytest.fixture

@@ -81,7 +81,8 @@ def files(draw: st.DrawFn, *, parent: str = "", depth: int = 1) -> str:
     tree: dict[str, Any] = {}
     most = (2 + (not parent)) if depth else 0
     defaults: list[Any] = draw(st.lists(entries(parent=parent), max_size=most))
-    if defaults or draw(st.booleans()):
+    has_list: bool = draw(st.booleans())
+    if defaults or has_list:
         place = draw(st.integers(0, len(defaults) + 1))
         if place <= len(defaults):
             defaults.insert(place, "_self_")
