@@ -497,7 +497,7 @@ class RunInterrupted(SystemExit):
     """A run was asked to stop; raised by the next `report_progress`.
 
     No Exception, so that `except Exception` in a training loop does not swallow it; a SystemExit,
-    so that a script that does not catch it ends as a shell expects: 130 for SIGINT, 143 for SIGTERM.
+    so that a script that does not catch it ends as shells expect, with 130 or 143.
 
     Attributes:
         signal_number: The signal that asked, for instance 15 for SIGTERM.
