@@ -147,7 +147,12 @@ def check_names(settings: type[JobSettings]) -> None:
         ReservedNameError: There are such fields.
     """
     taken = RESERVED_NODES | CONTAINER_ARGUMENTS
-    clashes = sorted(taken & set(getattr(settings, "model_fields", {})))
+    fields = getattr(settings, "model_fields", {})
+    names: set[str] = set(fields)
+    for field in fields.values():
+        aliases = (field.alias, field.validation_alias)
+        names.update(alias for alias in aliases if isinstance(alias, str))
+    clashes = sorted(taken & names)
     if clashes:
         names = ", ".join(f"'{name}'" for name in clashes)
         raise ReservedNameError(

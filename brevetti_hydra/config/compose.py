@@ -43,6 +43,7 @@ class Composition:
         written: What YAML, info.json and arguments say, unresolved.
         filled: The same with the classes' defaults beneath.
         shapes: What each root key may be; the settings' fields and the reserved nodes.
+        hydra_values: What `${hydra:...}` serves, by the part after the colon.
         resolution: What the interpolations resolve to.
         choices: Group -> chosen option.
         documents: The YAML files that took part, lowest first.
@@ -63,6 +64,7 @@ class Composition:
         self.written = Node(Origin("default", "the tree"), children={})
         self.filled = self.written
         self.shapes: dict[str, Shape] = {}
+        self.hydra_values: Mapping[str, str] = {}
         self.resolution = Resolution()
         self.choices: dict[str, str | None] = {}
         self.documents: list[Document] = []
@@ -101,9 +103,7 @@ class Composition:
     def is_secret(self, path: Path) -> bool:
         """Whether a key holds a secret, alone or in a list."""
         shape = shape_at(self.shape(), path, self.filled)
-        while shape is not None and shape.item is not None:
-            shape = shape.item
-        return shape is not None and shape.is_secret
+        return shape is not None and shape.holds_secret
 
     def origins(self) -> dict[str, list[str]]:
         """Give who wrote each key, the winner first."""
@@ -146,12 +146,14 @@ def compose(
     composition.choices = chosen.choices
     composition.documents = [file.document for file in chosen.files]
     layers = [file.placed_tree() for file in chosen.files]
-    _load_class(composition, layers, chosen.values, base, job_class, target)
-    _stack_layers(composition, layers, chosen.values)
+    steering = _steering_tree(layers, chosen.values)
+    _load_class(composition, steering, base, job_class, target)
+    _stack_layers(composition, layers, chosen.values, steering)
     fill_defaults(composition.filled, composition.shape())
     _fill_reserved(composition)
+    composition.hydra_values = _hydra_values(composition)
     composition.resolution = resolve(
-        composition.filled, _hydra_values(composition), composition.is_secret
+        composition.filled, composition.hydra_values, composition.is_secret
     )
     composition.problems += composition.resolution.problems
     return composition
@@ -185,14 +187,13 @@ def settings_class(job_class: type) -> type[JobSettings]:
 
 def _load_class(
     composition: Composition,
-    layers: list[Node],
-    values: list[Argument],
+    steering: Node,
     base: type,
     job_class: type | None,
     target: str | None,
 ) -> None:
     if job_class is None:
-        named = _named_target(layers, values, composition.arguments)
+        named = _named_target(steering, composition.arguments)
         if named is None:
             raise _no_job(composition)
         target, origin = named
@@ -210,29 +211,40 @@ def _argument_origin(node: Node, choices: Sequence[Argument]) -> Origin | None:
     return next((a.origin for a in reversed(choices) if a.value == node.value), None)
 
 
-def _named_target(
-    layers: list[Node], values: list[Argument], choices: Sequence[Argument]
-) -> tuple[str, Origin] | None:
-    for argument in reversed(values):
-        if argument.key in {"job._target_", "job.target"} and argument.value:
-            return argument.value.strip().strip("'\""), argument.origin
-    for layer in reversed(layers):
-        node = layer.at(("job", "_target_")) or layer.at(("job", "target"))
-        if node is not None and node.plain() not in (None, MISSING):
-            return str(node.plain()), _argument_origin(node, choices) or node.origin
-    return None
+def _steering_tree(layers: list[Node], values: list[Argument]) -> Node:
+    """Stack the reserved nodes alone: they name the class, and the order of the layers."""
+    shapes = {name: model_shape(model) for name, model in _RESERVED_MODELS.items()}
+    root = _RootShape({"": model_shape(JobSettings), **shapes})
+    tree = Node(Origin("default", "the tree"), children={})
+    for layer in layers:
+        children = layer.children or {}
+        kept = {name: children[name].copy() for name in _RESERVED_MODELS if name in children}
+        stack(tree, Node(layer.origin, children=kept), root)
+    own = [a for a in values if re.split(r"[.\[]", a.key, maxsplit=1)[0] in _RESERVED_MODELS]
+    CommandLine(own, root, tree).apply(tree)
+    return tree
 
 
-def _stack_layers(composition: Composition, layers: list[Node], values: list[Argument]) -> None:
+def _named_target(steering: Node, choices: Sequence[Argument]) -> tuple[str, Origin] | None:
+    node = steering.at(("job", "_target_"))
+    if node is None or node.plain() in (None, MISSING):
+        return None
+    return str(node.plain()), _argument_origin(node, choices) or node.origin
+
+
+def _stack_layers(
+    composition: Composition, layers: list[Node], values: list[Argument], steering: Node
+) -> None:
     root = _RootShape(composition.shapes)
     tree = composition.written
     sent = _info_tree(composition)
-    settings_layer = _early_value(layers, values, "platform.settings_layer")
-    if sent is not None and settings_layer == "below_yaml":
+    order = steering.at(("platform", "settings_layer"))
+    is_below = order is not None and order.value == "below_yaml"
+    if sent is not None and is_below:
         stack(tree, sent, root)
     for layer in layers:
         stack(tree, layer, root)
-    if sent is not None and settings_layer != "below_yaml":
+    if sent is not None and not is_below:
         stack(tree, sent, root)
     line = CommandLine(values, root, tree)
     line.apply(tree)
@@ -251,18 +263,6 @@ def _info_tree(composition: Composition) -> Node | None:
     composition.ignored_settings = ignored
     composition.unknown_sent = unknown
     return sent
-
-
-def _early_value(layers: list[Node], values: list[Argument], key: str) -> Any:
-    """Find a value that steers the stacking itself."""
-    for argument in reversed(values):
-        if argument.key == key:
-            return argument.value
-    for layer in reversed(layers):
-        node = layer.at(tuple(key.split(".")))
-        if node is not None:
-            return node.value
-    return None
 
 
 class _RootShape(Shape):

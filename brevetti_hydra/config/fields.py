@@ -159,6 +159,12 @@ class Shape:
         return isinstance(annotation, type) and issubclass(annotation, (SecretStr, SecretBytes))
 
     @property
+    def holds_secret(self) -> bool:
+        """Whether secrets stand there, alone or as the elements of a list or mapping."""
+        inner = self.item if self.item is not None else self.value
+        return self.is_secret or (inner is not None and inner.holds_secret)
+
+    @property
     def is_container(self) -> bool:
         """Whether a mapping or list stands there."""
         return bool(self.model or self.variants or self.value is not None or self.item is not None)

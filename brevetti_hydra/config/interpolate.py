@@ -7,6 +7,7 @@ They are looked for in YAML and in `key=value` arguments only. What a class, a p
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra.config.origins import MISSING, Node, Path, dotted, walk
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Resolution", "escaped", "resolve"]
 
+_NOW = re.compile(r"\$\{now:([^{}]+)\}")
 _HYDRA = re.compile(r"\$\{hydra:([^{}]+)\}")
 _ENVIRONMENT = ("oc.env:", "oc.env ")
 
@@ -96,11 +98,14 @@ def _evaluator(
         return _hydra.Evaluator(_prepared(plain, hydra_values))
 
 
-def escaped(node: Node) -> Any:
-    r"""Give a value as OmegaConf would have to read it: `\${` in texts that are data."""
-    if _is_live(node) or not _has(node.value):
+def escaped(node: Node, hydra_values: Mapping[str, str]) -> Any:
+    r"""Give a value as a record keeps it, so that it reads alike when nothing of this run is known.
+
+    Texts that are data get `\${`, and `${hydra:...}` is filled in.
+    """
+    if not _has(node.value):
         return node.value
-    return _mapped(node.value, None)
+    return _mapped(node.value, hydra_values if _is_live(node) else None)
 
 
 def _is_live(node: Node) -> bool:
@@ -135,7 +140,9 @@ def _mapped(value: Any, hydra_values: Mapping[str, str] | None) -> Any:
         return value
     if hydra_values is None:
         return value.replace("${", r"\${")
-    return _HYDRA.sub(lambda found: hydra_values.get(found[1].strip(), found[0]), value)
+    value = _HYDRA.sub(lambda found: hydra_values.get(found[1].strip(), found[0]), value)
+    # Hydra's customary name for a folder, `${now:%Y-%m-%d}`, in local time as Hydra gives it.
+    return _NOW.sub(lambda found: time.strftime(found[1]), value)
 
 
 def _problem(

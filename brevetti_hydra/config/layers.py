@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._text import similar_name
 from brevetti_hydra.config import _hydra
+from brevetti_hydra.config.masks import masked_value
 from brevetti_hydra.config.origins import Node, Origin, Path, dotted, merge
 from brevetti_hydra.config.overrides import Argument, split_key
 from brevetti_hydra.errors import (
@@ -140,9 +141,11 @@ class CommandLine:
             if argument.sign == "~" and argument.parsed is not None:
                 expected = argument.parsed.value()
             if expected is not None and taken is not None and taken.plain() != expected:
+                shape = shape_at(self._shape, path, root)
+                found, wanted = (masked_value(v, shape) for v in (taken.plain(), expected))
                 self.problems.append(
                     OverrideSyntaxError(
-                        f"'{dotted(path)}' is {taken.plain()!r}, not {expected!r}",
+                        f"'{dotted(path)}' is {found!r}, not {wanted!r}",
                         where=argument.origin.place(),
                         hint=f"write ~{dotted(path)} to take it away whatever it is",
                     )

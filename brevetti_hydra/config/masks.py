@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 __all__ = ["MASK", "masked_argument", "masked_text", "masked_value", "secrets_in"]
 
 MASK = "**********"
-_SECRET_KEY = re.compile(r"(?i)(api_?key|token|secret|passw(or)?d|credential)")
+_SECRET_KEY = re.compile(r"(?i)(api[-_]?key|token|secret|passw(or)?d|credential)")
 _FORMS = (
-    re.compile(r"(?P<key>[^=]*)(?P<sign>=)(?P<value>.*)", re.DOTALL),
     # `--token hunter2`, the literal form of two arguments
     re.compile(r"(?P<key>--[^=\s]*)(?P<sign> )(?P<value>.*)", re.DOTALL),
+    re.compile(r"(?P<key>[^=]*)(?P<sign>=)(?P<value>.*)", re.DOTALL),
 )
 # Whoever has a shorter secret has none, and masking it would tear every message apart.
 _LEAST_LENGTH = 4
@@ -77,7 +77,7 @@ def _mapped(value: Any, shape: Shape | None, mask: Any) -> Any:
     if isinstance(value, dict):
         tag = value.get(shape.discriminator) if shape.discriminator else None
         return {key: _mapped(item, shape.at(key, tag), mask) for key, item in value.items()}
-    return value
+    return mask(value) if shape.holds_secret else value
 
 
 def _texts(value: Any) -> Iterator[str]:

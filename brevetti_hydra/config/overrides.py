@@ -76,11 +76,14 @@ class Argument:
             self.fault = _reason(str(error), text)
 
     @classmethod
-    def literal(cls, key: str, value: str | None, text: str, label: str) -> Argument:
+    def literal(
+        cls, key: str, value: str | None, text: str, label: str, budget: Budget
+    ) -> Argument:
         """Make one of `--key value`; without a value it means true."""
         argument = cls.__new__(cls)
         argument.text, argument.key, argument.value = text, key, value
         argument.origin = Origin("argument", f"{label}: {text}")
+        check_override(text, argument.origin.label, budget)
         argument.sign, argument.is_literal = "", True
         argument.parsed = argument.fault = None
         return argument
@@ -278,7 +281,9 @@ class _Reader:
             text = f"{text} {value}"
         name = key.replace("-", "_") if key.replace("-", "_") in CONTAINER_ARGUMENTS else key
         if name not in CONTAINER_ARGUMENTS:
-            self._arguments.append(Argument.literal(key, value, text, f"argument {number}"))
+            self._arguments.append(
+                Argument.literal(key, value, text, f"argument {number}", self._budget)
+            )
             return
         if value is None:
             message = f"'--{key}' needs a value"

@@ -179,9 +179,7 @@ def _problem(
         )
     if kind in _TAG_TYPES:
         return _wrong_variant(path, name, shape, tree)
-    while place is not None and place.item is not None:
-        place = place.item
-    is_secret = place is not None and place.is_secret
+    is_secret = place is not None and place.holds_secret
     if covered is not None:
         value = MASK if is_secret else _shown(covered.plain())
         notes.insert(0, f"it replaces {name}={value} from {covered.origin.label}")

@@ -60,7 +60,7 @@ def _recorded(node: Node, path: Path, composition: Composition) -> Any:
         }
     is_setting = bool(path) and path[0] not in RESERVED_NODES
     shape = shape_at(composition.shape(), path, composition.filled) if is_setting else None
-    value = escaped(node)
+    value = escaped(node, composition.hydra_values)
     is_kept = path in composition.resolution.from_environment
     return masked_value(value, shape, keep_references=is_kept)
 

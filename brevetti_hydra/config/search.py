@@ -7,6 +7,7 @@ name further down the path.
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -267,8 +268,8 @@ def _added_folders(
     node = search.document(search.primary).tree.at(("hydra", "searchpath"))
     value, origin = (node.plain(), node.origin) if node is not None else (None, None)
     for argument in arguments:
-        if argument.key == "hydra.searchpath" and argument.parsed is not None:
-            value, origin = argument.parsed.value(), argument.origin
+        if argument.key == "hydra.searchpath":
+            value, origin = _listed(argument), argument.origin
     if value is None or origin is None:
         return []
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
@@ -276,6 +277,16 @@ def _added_folders(
             "'hydra.searchpath' must be a list of folders", where=origin.place()
         )
     return [("hydra.searchpath", _added_folder(item, origin, project, folder)) for item in value]
+
+
+def _listed(argument: Argument) -> object:
+    """Read the list that an argument gives; `--hydra.searchpath` takes it as JSON."""
+    if argument.parsed is not None:
+        return argument.parsed.value()
+    try:
+        return json.loads(argument.value or "")
+    except ValueError:
+        return argument.value
 
 
 def _added_folder(item: str, origin: Origin, project: Project, folder: Path) -> Path:

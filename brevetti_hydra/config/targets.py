@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -124,6 +125,7 @@ def _split(target: str) -> tuple[str, str, str]:
 def _locate(module: str, target: str, project: Project, where: Place | None) -> _Located:
     own = _find(module, project.source_roots)
     if own is not None and own.file is not None and project.holds(own.file):
+        _check_namespace(module, project, target, where)
         return own
     if own is not None and own.file is None:
         raise TargetNotFoundError(
@@ -161,6 +163,20 @@ def _find(module: str, roots: Sequence[Path]) -> _Located | None:
         else:
             return _Located(file, root)
     return None
+
+
+def _check_namespace(module: str, project: Project, target: str, where: Place | None) -> None:
+    """Refuse what Python would take from elsewhere: a real package wins over a plain folder."""
+    parts = module.split(".")
+    for root in project.source_roots:
+        folder = root
+        for depth, part in enumerate(parts[:-1], 1):
+            folder = folder / part
+            if (folder / "__init__.py").is_file() or not folder.is_dir():
+                break
+            rival = _find(".".join(parts[:depth]), [Path(entry) for entry in sys.path if entry])
+            if rival is not None and rival.file is not None and not project.holds(rival.file):
+                raise _refused(target, rival, project, where)
 
 
 def _is_named_by_pattern(module: str, project: Project) -> bool:
@@ -210,12 +226,13 @@ def _nearest_module(top: str, project: Project) -> str | None:
 
 
 # Modules that are being imported for a target just now; a job that starts in there starts twice.
-_loading: list[str] = []
+_loading = threading.local()
 
 
 def loading_module() -> str | None:
     """Give the module that is being imported for a target just now, or None."""
-    return _loading[-1] if _loading else None
+    modules: list[str] = getattr(_loading, "modules", [])
+    return modules[-1] if modules else None
 
 
 def _check_same(loaded: object, located: _Located, module: str, where: Place | None) -> None:
@@ -235,7 +252,7 @@ def _check_same(loaded: object, located: _Located, module: str, where: Place | N
 
 
 def _import(module: str, where: Place | None) -> object:
-    _loading.append(module)
+    modules = _loading.modules = [*getattr(_loading, "modules", []), module]
     try:
         return importlib.import_module(module)
     except BrevettiHydraError:
@@ -248,7 +265,7 @@ def _import(module: str, where: Place | None) -> object:
             hint=f"python -c 'import {module}' shows the whole traceback",
         ) from error
     finally:
-        _loading.pop()
+        _loading.modules = modules[:-1]
 
 
 def _get(module: object, name: str, target: str, where: Place | None) -> object:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_jsonable_python
 
 from brevetti_hydra._text import escape_control
 from brevetti_hydra.config.compose import Composition, settings_class
 from brevetti_hydra.config.defaults import with_instance_defaults
+from brevetti_hydra.config.layers import node_of
 from brevetti_hydra.config.masks import masked_argument, masked_text, secrets_in
 from brevetti_hydra.config.origins import MISSING, Node, Path, dotted, walk
 from brevetti_hydra.errors import (
@@ -169,12 +171,27 @@ def _nodes_of_later(composition: Composition) -> list[BrevettiHydraError]:
 
 
 def _for_records(settings: JobSettings, composition: Composition) -> dict[str, Any]:
-    plain: dict[str, Any] = settings.model_dump(mode="json", warnings=False)
+    # One rule for records: NaN and the infinities are texts, as in all JSON of the harness.
+    plain: dict[str, Any] = to_jsonable_python(
+        settings, by_alias=False, inf_nan_mode="strings", serialize_unknown=True
+    )
+    _write_back(composition.filled, plain)
     for path in composition.resolution.from_environment:
         node = composition.filled.at(path)
         if node is not None:
             _put_back(plain, path, node.value)
     return plain
+
+
+def _write_back(node: Node, plain: dict[str, Any]) -> None:
+    """Let the tree say what the defaults became: a factory may give another value at each call."""
+    for key, child in list((node.children or {}).items()):
+        if key not in plain:
+            continue
+        if child.origin.kind == "default" and child.children is None:
+            (node.children or {})[key] = node_of(plain[key], child.origin)
+        elif isinstance(plain[key], dict):
+            _write_back(child, plain[key])
 
 
 def _put_back(plain: dict[str, Any], path: Path, value: Any) -> None:
@@ -231,9 +248,7 @@ def _secret_arguments(composition: Composition) -> Iterable[str]:
             shape = shape_at(composition.shape(), split_key(argument), composition.written)
         except OverrideSyntaxError:
             continue
-        while shape is not None and shape.item is not None:
-            shape = shape.item
-        if shape is not None and shape.is_secret and argument.value:
+        if shape is not None and shape.holds_secret and argument.value:
             yield argument.value
 
 
