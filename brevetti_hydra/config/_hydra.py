@@ -86,7 +86,8 @@ class Repository(ConfigRepository):
     """
 
     def __init__(self, sources: Sequence[ConfigSource]) -> None:
-        # Before the first file is loaded: Hydra 1.3 settles for 1.1 when it is asked too early.
+        # Before the first file is loaded or argument parsed: Hydra 1.3 settles for 1.1 when it is
+        # asked before anybody has chosen.
         _choose_behaviour()
         self.sources = list(sources)
         self._loaded: dict[str, ConfigResult | None] = {}
@@ -119,6 +120,7 @@ def parse_override(text: str) -> Override:
         return _plain_override(plain)
     global _parser  # noqa: PLW0603 - built once, it costs 0.5 ms
     if _parser is None:
+        _choose_behaviour()
         _parser = OverridesParser.create()
     return _parser.parse_overrides([text])[0]
 

@@ -10,8 +10,8 @@ from pydantic_core import to_jsonable_python
 from brevetti_hydra._text import escape_control
 from brevetti_hydra.config.compose import Composition, settings_class
 from brevetti_hydra.config.defaults import with_instance_defaults
-from brevetti_hydra.config.layers import node_of
-from brevetti_hydra.config.masks import masked_argument, masked_text, secrets_in
+from brevetti_hydra.config.layers import node_of, shape_at
+from brevetti_hydra.config.masks import masked_argument, masked_text, masked_value, secrets_in
 from brevetti_hydra.config.origins import MISSING, Node, Path, dotted, walk
 from brevetti_hydra.errors import (
     BrevettiHydraError,
@@ -100,7 +100,12 @@ def _validated(
         return None
     values = _values(written, prefix, composition) if written is not None else {}
     if not prefix and isinstance(values, dict):
-        values = {key: value for key, value in values.items() if key not in RESERVED_NODES}
+        nodes = written.children or {} if written is not None else {}
+        values = {
+            key: value
+            for key, value in values.items()
+            if key not in RESERVED_NODES and (shape.at(key) or not _is_void(nodes[key]))
+        }
     try:
         return model.model_validate(
             with_instance_defaults(values, shape), extra="forbid", by_alias=True, by_name=True
@@ -117,6 +122,12 @@ def _validated(
             if problem.message not in known and about not in unresolved:
                 problems.append(problem)
         return None
+
+
+def _is_void(node: Node) -> bool:
+    """Whether a key stands there because an option without any content was chosen, as `g: none`."""
+    is_of_file = node.origin.kind == "yaml" and node.origin.line is None
+    return is_of_file and node.children is not None and all(map(_is_void, node.children.values()))
 
 
 def _values(node: Node, path: Path, composition: Composition) -> Any:
@@ -179,7 +190,8 @@ def _for_records(settings: JobSettings, composition: Composition) -> dict[str, A
     for path in composition.resolution.from_environment:
         node = composition.filled.at(path)
         if node is not None:
-            _put_back(plain, path, node.value)
+            shape = shape_at(composition.shape(), path, composition.filled)
+            _put_back(plain, path, masked_value(node.value, shape, keep_references=True))
     return plain
 
 
@@ -223,8 +235,6 @@ def _without_secrets(
 
 def secret_texts(composition: Composition) -> list[str]:
     """Give the written values of all settings of secret type."""
-    from brevetti_hydra.config.layers import shape_at
-
     found: list[str] = []
     for path, node in walk(composition.written):
         shape = shape_at(composition.shape(), path, composition.written)
@@ -240,7 +250,6 @@ def secret_texts(composition: Composition) -> list[str]:
 
 def _secret_arguments(composition: Composition) -> Iterable[str]:
     """Give the texts of arguments for secret settings, also of those that cannot be read."""
-    from brevetti_hydra.config.layers import shape_at
     from brevetti_hydra.config.overrides import split_key
 
     for argument in composition.arguments:

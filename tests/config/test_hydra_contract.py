@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hydra import version
 from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.defaults_list import create_defaults_list
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -231,20 +232,24 @@ def test_quotes_and_sweeps_are_told_apart() -> None:
     assert not bare.is_sweep_override()
 
 
-def test_hydra_behaves_as_its_own_version() -> None:
-    """Where Hydra can behave as an older version, opening a repository keeps it from that."""
-    if not hasattr(version, "VersionBase"):
-        return
-    before = version.VersionBase.instance()
-    version.VersionBase.set_instance(version.VersionBase())
-    try:
-        repository = _hydra.Repository([Files({"main": ([{"g": "a"}], None), "g/a": (None, None)})])
-        repository.load_config("main")
-        _hydra.plan_files(repository, "main", [])
+@pytest.mark.parametrize("first", ["argument", "file"])
+def test_hydra_behaves_as_its_own_version(first: str) -> None:
+    """Hydra 1.3 would behave as 1.1 where it is used before anybody has chosen."""
+    code = f"""
+from hydra import version
+from brevetti_hydra.config import _hydra
+if {first!r} == "argument":
+    _hydra.parse_override("a=[1]")
+else:
+    repository = _hydra.Repository([])
+    repository.load_config("nothing")
+print(not hasattr(version, "VersionBase") or version.base_at_least("1.3"))
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
 
-        assert version.base_at_least("1.3")
-    finally:
-        version.VersionBase.set_instance(before)
+    assert "True\n" == answer.stdout
 
 
 def test_references_are_named_by_the_grammar_of_interpolations() -> None:

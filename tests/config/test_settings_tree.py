@@ -343,3 +343,19 @@ def test_the_job_has_a_name(choice: str, expected: str, project: Any) -> None:
     argv = [choice] if choice.startswith("job=") else ["job=j", choice]
 
     assert expected == project.compose(*argv).job_name
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "# @package x.y\n", "{}\n"])
+def test_an_option_without_content_adds_nothing(text: str, project: Any) -> None:
+    """`logger: none` with an empty file is no setting that the class has to know."""
+    project.write(
+        {
+            "conf/brevetti.yaml": "defaults:\n- logger: none\n- model: plain\n- _self_\n",
+            "conf/logger/none.yaml": text,
+            "conf/model/plain.yaml": "",
+        }
+    )
+    if text == "{}\n":
+        assert "no setting 'logger'" in project.error(settings="Demo")
+    else:
+        assert 10 == project.settings("Demo")["epochs"]

@@ -1,0 +1,199 @@
+"""Secrets: no error, record, help or composed tree shows one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from brevetti_hydra import Job
+from brevetti_hydra.config import secret_texts, validate
+from brevetti_hydra.config.describe import cfg_text, describe_settings, info_text
+from brevetti_hydra.config.masks import masked_argument
+from brevetti_hydra.config.recorded import compose_recorded, recorded_tree
+from brevetti_hydra.errors import BrevettiHydraError
+
+if TYPE_CHECKING:
+    from brevetti_hydra.config import Composition
+
+YAML = """
+token: canary-1
+names: {a: canary-2}
+items: [canary-3, "x ${oc.env:CANARY}"]
+deep: {d: [canary-4]}
+label: "holds ${token}"
+"""
+WAYS = {
+    "yaml": ([], YAML),
+    "overrides": (
+        ["token=canary-1", "names.a=canary-2", "items=[canary-3]", "deep.d=[canary-4]"],
+        "",
+    ),
+    "literals": (
+        [
+            "--token",
+            "canary-1",
+            "--names.a=canary-2",
+            "--items",
+            '["canary-3"]',
+            "--any_of=canary-5",
+        ],
+        "",
+    ),
+    "replaced": (["token=canary-6", "names.a=canary-7"], YAML),
+}
+
+
+def written(composition: Composition) -> str:
+    """Everything that is written or printed of a composition."""
+    validated = validate(composition)
+    return "\n".join(
+        [
+            repr(recorded_tree(composition)),
+            repr(validated.settings_json),
+            repr(describe_settings(composition)),
+            cfg_text(composition, resolved=False, package=None),
+            cfg_text(composition, resolved=True, package=None),
+            info_text(composition),
+        ]
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_written_form_shows_a_secret(
+    way: str, project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In mappings, lists, unions and what refers to them, secrets are masked or left unresolved."""
+    monkeypatch.setenv("CANARY", "canary-env")
+    argv, text = WAYS[way]
+    project.write({"conf/brevetti.yaml": text})
+
+    assert "canary" not in written(project.compose(*argv, settings="Hidden"))
+
+
+def test_the_settings_themselves_hold_them(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job gets what was given."""
+    monkeypatch.setenv("CANARY", "canary-env")
+    project.write({"conf/brevetti.yaml": YAML})
+
+    settings: Any = project.validate(settings="Hidden").settings
+
+    assert "canary-1" == settings.token.get_secret_value()
+    assert ["canary-3", "x canary-env"] == [item.get_secret_value() for item in settings.items]
+    assert "holds canary-1" == settings.label
+
+
+def test_all_secrets_are_named_to_whoever_masks_output(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written and resolved texts, in containers too, and those that a later layer replaced."""
+    monkeypatch.setenv("CANARY", "canary-env")
+    project.write({"conf/brevetti.yaml": YAML})
+
+    found = set(secret_texts(project.compose("token=canary-6", settings="Hidden")))
+
+    expected = {f"canary-{number}" for number in (1, 2, 3, 4, 6)} | {"x canary-env"}
+    assert expected <= found
+
+
+def test_what_comes_from_the_environment_is_recorded_as_such(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`${oc.env:X}` stays in records, through several hops, also where a secret is made of it."""
+    monkeypatch.setenv("CANARY", "canary-env")
+    project.write(
+        {
+            "conf/brevetti.yaml": "token: ${oc.env:CANARY}\nlabel: a-${names.b}\nnames: {b: '${token}'}\n"
+        }
+    )
+
+    composition = project.compose(settings="Hidden")
+    tree, plain = recorded_tree(composition), validate(composition).settings_json
+
+    for found in (tree, plain):
+        assert "${oc.env:CANARY}" == found["token"]
+        assert "a-${names.b}" == found["label"]
+        assert {"b": "${token}"} == found["names"]
+
+
+def test_a_record_composes_again(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a record alone the environment is read anew; masked secrets are as good as not given."""
+    monkeypatch.setenv("CANARY", "canary-env")
+    project.write({"conf/brevetti.yaml": "token: ${oc.env:CANARY}\nitems: [canary-3]\nlabel: $x\n"})
+    composition = project.compose("--label=${no} reference", settings="Hidden")
+
+    tree = recorded_tree(composition)
+    monkeypatch.setenv("CANARY", "canary-new")
+    again = compose_recorded(tree, composition.job_class, "m:J", project.folder)
+    settings: Any = validate(again).settings
+
+    assert "canary-new" == settings.token.get_secret_value()
+    assert [] == settings.items
+    assert "${no} reference" == settings.label
+    assert issubclass(again.job_class, Job)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["token=[canary-1]"],
+        ["token=canary-1,canary-2"],
+        ["token=[canary-1"],
+        ["items=[[canary-1]]"],
+        ["items=[canary-1"],
+        ["items=canary-1"],
+        ["names.a=[canary-1]"],
+        ["names=canary-1"],
+        ["deep.d=[{a: canary-1}]"],
+        ["any_of=[canary-1]"],
+        ["token=canary-1", "label=[${token}]"],
+        ["--token", '{"canary-1": 1}', "--items", '[["canary-1"]]'],
+        ["--items", "canary-1"],
+        ["token='canary-1'", "~token=x"],
+        ["platform.api_key=canary-1"],
+        ["run.secret=canary-1"],
+        ["toke=canary-1"],
+    ],
+)
+def test_no_error_shows_a_secret(argv: list[str], project: Any) -> None:
+    """Neither message, place, note, hint, document nor exception holds what was given."""
+    project.write({"conf/brevetti.yaml": "token: canary-y1\nitems: [canary-y2]\n"})
+    try:
+        validate(project.compose(*argv, settings="Hidden"))
+    except BrevettiHydraError as error:
+        text = f"{error} {error.as_json()} {error.args} {error!r}"
+        # A key that no field knows cannot be a secret by its type; its look has to tell.
+        known = text.replace("toke=canary-1", "") if argv == ["toke=canary-1"] else text
+        assert "canary" not in known
+
+
+@pytest.mark.parametrize(
+    "text", ["token: [canary-1]\n", "names: {a: [canary-1]}\n", "items:\n- {canary-1: 2}\n"]
+)
+def test_the_line_of_a_file_is_shown_without_its_secret(text: str, project: Any) -> None:
+    """The excerpt under a place is masked as well."""
+    project.write({"conf/brevetti.yaml": text})
+
+    shown = project.error(settings="Hidden")
+
+    assert "canary" not in shown
+    assert "conf/brevetti.yaml:" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("api_key=x", "api_key=**********"),
+        ("platform.token=x y", "platform.token=**********"),
+        ("--my_password=x", "--my_password=**********"),
+        ("--my_password x=y", "--my_password **********"),
+        ("--api-key x", "--api-key **********"),
+        ("label=token", "label=token"),
+        ("--label token", "--label token"),
+        ("label=a-known-b", "label=a-**********-b"),
+        ("~token", "~token"),
+    ],
+)
+def test_arguments_are_masked_by_their_keys_look(text: str, expected: str) -> None:
+    """What is called a key, token, secret or password is masked, whatever its type."""
+    assert expected == masked_argument(text, ["known"])
