@@ -42,7 +42,8 @@ class Budget(NamedTuple):
             UsageError: A key is unknown or a value is no positive integer.
         """
         for key, value in table.items():
-            if key not in cls._fields or not isinstance(value, int) or value < 1:
+            # `type`, as a bool is an int to isinstance.
+            if key not in cls._fields or type(value) is not int or value < 1:
                 raise UsageError(
                     f"'{key} = {value}' is no limit of the configuration budget",
                     where=Place(label),

@@ -360,16 +360,18 @@ def _turned(
     """Find the group argument that the error is about, and the sign that it needs instead."""
     text = str(error)
     for argument in groups:
-        if argument.sign == "~" or argument.text in signs or argument.parsed is None:
+        if argument.sign == "~" or argument.parsed is None:
             continue
-        key = argument.parsed.get_key_element().lstrip("+")
-        if argument.sign == "" and f"Could not override '{key}'. No match" in text:
-            return {argument.text: "+"}
-        group = argument.parsed.key_or_group
-        repeated = "more than once" in text or "Multiple values" in text
-        if argument.sign in {"+", "++"} and repeated and group in text:
+        sign = signs.get(argument.text, argument.sign)
+        if sign == "++":
             return {argument.text: ""}
-        if argument.sign == "++":
+        key = argument.parsed.get_key_element().lstrip("+")
+        is_missed = f"Could not override '{key}'. No match" in text
+        if sign == "" and argument.sign != "+" and is_missed:
+            return {argument.text: "+"}
+        is_repeated = "more than once" in text or "Multiple values" in text
+        is_first_try = argument.text not in signs
+        if sign == "+" and is_first_try and is_repeated and argument.parsed.key_or_group in text:
             return {argument.text: ""}
     return None
 
