@@ -315,7 +315,9 @@ def _is_group_choice(argument: Argument, repository: _hydra.Repository) -> bool:
     if argument.key.startswith("hydra/"):
         return False
     if not repository.group_exists(parsed.key_or_group):
-        if "/" in argument.key or "@" in argument.key:
+        # What stands in quotes and brackets is the key of a mapping, and may hold anything.
+        name = argument.key.partition("[")[0]
+        if "/" in name or "@" in name:
             raise unknown_group(argument, repository)
         return False
     return parsed.is_sweep_override() or not isinstance(parsed.value(), dict)
@@ -346,7 +348,7 @@ def _check_choices(groups: Sequence[Argument], repository: _hydra.Repository) ->
 
 def _with_sign(argument: Argument, sign: str) -> _hydra.Override:
     if argument.parsed is None:  # groups have been parsed
-        message = f"{argument.text} is not parsed"
+        message = f"{argument.shown} is not parsed"
         raise TypeError(message)
     if sign == "~":
         return argument.parsed
@@ -378,7 +380,7 @@ def _turned(
 
 def _sweep(argument: Argument) -> SweepNotAskedError:
     return SweepNotAskedError(
-        f"'{argument.text}' is a sweep, but this is a single run",
+        f"'{argument.shown}' is a sweep, but this is a single run",
         where=argument.origin.place(),
         hint="choose one option",
     )
