@@ -198,8 +198,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
     yield Project(folder)
+    # First all are looked at: a namespace package cannot tell its path without its parent.
+    mine = []
     for name in set(sys.modules) - before:
         module = sys.modules[name]
         places = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
         if any(place is not None and Path(place).is_relative_to(tmp_path) for place in places):
-            del sys.modules[name]
+            mine.append(name)
+    for name in mine:
+        del sys.modules[name]
