@@ -69,16 +69,19 @@ def _with_table(folder: Path) -> Project:
     import tomllib
 
     try:
-        table = tomllib.loads(text.decode()).get("tool", {}).get("brevetti_hydra", {})
+        tools = tomllib.loads(text.decode()).get("tool", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         message = f"'{path.name}' is no valid TOML"
         raise ConfigSyntaxError(message, where=Place(str(path)), notes=[str(error)]) from None
+    table = tools.get("brevetti_hydra", {}) if isinstance(tools, dict) else None
     label = f"{path.name}: [tool.brevetti_hydra]"
     jobs, budget = _read_table(table, label)
     return Project(folder, jobs, budget)
 
 
 def _read_table(table: Any, label: str) -> tuple[tuple[str, ...], Budget]:
+    if not isinstance(table, dict):
+        raise UsageError("'tool.brevetti_hydra' must be a table", where=Place(label))
     unknown = sorted(set(table) - {"jobs", "budget"})
     jobs, budget = table.get("jobs", []), table.get("budget", {})
     if unknown or not isinstance(budget, dict) or not isinstance(jobs, list):
