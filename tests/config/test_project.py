@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from brevetti_hydra.config.budget import Budget
 from brevetti_hydra.config.project import Project, find_project
 from brevetti_hydra.errors import ConfigSyntaxError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def make(folder: Path, *names: str) -> None:
