@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -72,7 +72,7 @@ def write_whole(path: Path, content: bytes, *, point: str, durable: bool = True)
         if durable:
             _sync_folder(path.parent)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        _drop(aside)
         raise _unwritable(path, error) from error
     _pass(point, "after")
 
@@ -99,13 +99,19 @@ def write_new(path: Path, *, point: str) -> Iterator[BinaryIO]:
             _pass(point, "aside")
             _link_new(aside, path)
         finally:
-            aside.unlink(missing_ok=True)
+            _drop(aside)
         _sync_folder(path.parent)
     except FileExistsError:
         raise
     except OSError as error:
         raise _unwritable(path, error) from error
     _pass(point, "after")
+
+
+def _drop(aside: Path) -> None:
+    # A file system that takes no writing refuses this, too: what it refused first is of interest.
+    with suppress(OSError):
+        aside.unlink()
 
 
 def _link_new(aside: Path, path: Path) -> None:
@@ -166,6 +172,10 @@ class Appender:
     Each line is one write(2) with O_APPEND, so lines of different writers never mix (POSIX promises
     that for local files). What was appended survives the death of the process; with `durable` also
     that of the machine.
+
+    Attributes:
+        path: The file.
+        leftover_bytes: How much of the last line stands there, where `append` has raised.
     """
 
     def __init__(self, path: Path, *, point: str) -> None:
@@ -175,6 +185,7 @@ class Appender:
             StorageWriteError: It cannot be opened.
         """
         self.path = path
+        self.leftover_bytes = 0
         _pass(point, "before")
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
         try:
@@ -192,12 +203,13 @@ class Appender:
             durable: Wait for fdatasync.
 
         Raises:
-            StorageWriteError: The disk is full; a part of the line may stand there, a torn line
-                that the caller has to end before it appends the next one.
+            StorageWriteError: The disk is full, or failed; a part of the line may stand there, or
+                all of it (`leftover_bytes`), which the caller has to revoke before the next one.
         """
         _pass(point, "before")
+        self.leftover_bytes = 0
         try:
-            written = os.write(self._descriptor, line)
+            self.leftover_bytes = written = os.write(self._descriptor, line)
             if written != len(line):
                 # A full disk takes a part first and refuses the rest.
                 message = f"only {written} of {len(line)} bytes fit"

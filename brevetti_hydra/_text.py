@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["escape_control", "plural", "quote_all", "shorten", "similar_name"]
+__all__ = ["error_text", "escape_control", "plural", "quote_all", "shorten", "similar_name"]
 
 
 def similar_name(name: str, known: Iterable[str]) -> str | None:
@@ -26,6 +26,14 @@ def similar_name(name: str, known: Iterable[str]) -> str | None:
         return candidates[folded(name)]
     matches = get_close_matches(folded(name), candidates, n=1, cutoff=0.65)
     return candidates[matches[0]] if matches else None
+
+
+def error_text(error: BaseException) -> str:
+    """Give an exception's own text; one that cannot even tell it must not hide that it came."""
+    try:
+        return str(error)
+    except Exception as second:  # noqa: BLE001 - anybody's code
+        return f"<its text cannot be read: {type(second).__name__}>"
 
 
 def plural(count: int, noun: str) -> str:

@@ -32,7 +32,7 @@ The tree, drawn::
     │   └── ImageUnreadableError    image-unreadable
     ├── StorageError                                      exit 1
     │   ├── StorageReadError        storage-unreadable
-    │   ├── StorageWriteError       storage-unwritable
+    │   ├── StorageWriteError       storage-unwritable    exit 2; 1 where a run failed by it
     │   └── UnsafePathError         unsafe-path
     ├── RunError                                          exit 1
     │   ├── RunNotFoundError        run-not-found         exit 2
@@ -402,6 +402,7 @@ class StorageWriteError(StorageError):
     """A file cannot be written: no space, no right, no folder."""
 
     code = "storage-unwritable"
+    exit_code = 2
 
 
 class UnsafePathError(StorageError):

@@ -162,7 +162,9 @@ class Job:
     @property
     def name(self) -> str:
         """The job's name."""
-        return self._context.plan.job.name
+        plan = self._context.plan
+        # The record has another name where this one comes from the environment.
+        return plan.job_node.name or plan.job.name
 
     @property
     def datasets(self) -> list[Dataset]:

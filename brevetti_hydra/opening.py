@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from brevetti_hydra._masks import MASK, Masking
+from brevetti_hydra._text import similar_name
 from brevetti_hydra.config import (
     Composition,
     Request,
@@ -18,11 +20,15 @@ from brevetti_hydra.config import (
     compose,
     find_project,
     secret_texts,
+    settings_class,
     validate,
 )
+from brevetti_hydra.config.credentials import known_keys, with_api_key
 from brevetti_hydra.config.masks import masked_argument
-from brevetti_hydra.config.recorded import compose_recorded, recorded_tree
+from brevetti_hydra.config.recorded import compose_recorded, recorded_nodes, recorded_tree
+from brevetti_hydra.config.secrets import held_secrets, source_text
 from brevetti_hydra.errors import (
+    BrevettiHydraError,
     ConfigNotFoundError,
     NotAJobError,
     PlatformNotAvailableError,
@@ -30,7 +36,7 @@ from brevetti_hydra.errors import (
 )
 from brevetti_hydra.job import Job
 from brevetti_hydra.record import JobRef
-from brevetti_hydra.settings import check_names
+from brevetti_hydra.settings import ReservedNodes, check_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RESUME_VARIABLE",
     "Ready",
+    "check_job_class",
     "open_run",
     "own_target",
     "prepare",
@@ -84,6 +91,15 @@ def prepare(request: Request, folder: Path, job_class: type[Job] | None = None) 
         PlatformError: What was asked for needs the remote platform.
     """
     _refuse_remote(request)
+    try:
+        return _prepared(request, folder, job_class)
+    except BrevettiHydraError as error:
+        # A key may have come into a setting by a variable of the shell.
+        Masking(known_keys(request)).error(error)
+        raise
+
+
+def _prepared(request: Request, folder: Path, job_class: type[Job] | None) -> Ready:
     target = None
     entry: Literal["target", "script", "interactive"] = "target"
     if job_class is not None:
@@ -92,7 +108,7 @@ def prepare(request: Request, folder: Path, job_class: type[Job] | None = None) 
     composition = compose(
         request, folder=folder, base=Job, job_class=job_class, target=target, info=info
     )
-    check_names(composition.shape().annotation)
+    check_job_class(composition.job_class)
     return Ready(composition, validate(composition), entry)
 
 
@@ -126,6 +142,7 @@ def open_run(
     from brevetti_hydra.run.context import RunContext
     from brevetti_hydra.run.plan import ConfigText, RunPlan
 
+    request = with_api_key(request)
     ready = prepare(request, folder, job_class)
     _refuse_unknown_id(request, ready.validated)
     composition, validated = ready.composition, ready.validated
@@ -133,24 +150,26 @@ def open_run(
         import logging
 
         logging.getLogger("brevetti_hydra").setLevel(logging.DEBUG)
-    secrets = _secrets(request, composition)
+    nodes = ReservedNodes(validated.job, validated.platform, _with_debug(validated, request))
+    secrets = _secrets(composition, validated, request)
     plan = RunPlan(
         job=_job_ref(composition, ready.entry),
         settings=validated.settings,
         settings_json=validated.settings_json,
-        job_node=validated.job,
-        platform_node=validated.platform,
-        run_node=_with_debug(validated, request),
+        job_node=nodes.job,
+        platform_node=nodes.platform,
+        run_node=nodes.run,
+        recorded=recorded_nodes(composition, nodes),
         config=recorded_tree(composition),
         origins=composition.origins(),
         choices=composition.choices,
         sources=[
-            ConfigText(document.label, document.text.encode())
+            ConfigText(document.label, source_text(document, composition).encode())
             for document in composition.documents
             if document.text
         ],
-        overrides=[masked_argument(a.text, secrets) for a in composition.arguments],
-        command=_masked_command(command, secrets),
+        overrides=[argument.shown for argument in composition.arguments],
+        command=_masked_command(command, composition),
         info=composition.info,
         start_folder=os.fspath(folder),
         job_dir=request.container.get("job_dir"),
@@ -203,6 +222,9 @@ def reopen_run(
         job_node=validated.job,
         platform_node=validated.platform,
         run_node=validated.run,
+        recorded=recorded_nodes(
+            composition, ReservedNodes(validated.job, validated.platform, validated.run)
+        ),
         config=snapshot.config,
         origins=snapshot.origins,
         choices=snapshot.choices,
@@ -210,7 +232,7 @@ def reopen_run(
         command=record.command,
         info=_recorded_info(run),
         start_folder=snapshot.start_folder,
-        secrets=secret_texts(composition),
+        secrets=_secrets(composition, validated),
         package_folders=_package_folders(job_class),
     )
     context = RunContext.reopen(run, plan, observers=observers, stdout_to_stderr=stdout_to_stderr)
@@ -225,6 +247,28 @@ def _recorded_info(run: RunFolder) -> dict[str, Any] | None:
         return None
     info: dict[str, Any] = parse_info(run.info.read_bytes(), label=str(run.info))
     return info
+
+
+def check_job_class(job_class: type[Job]) -> None:
+    """Refuse a class that would run to no effect, or whose settings cannot be found.
+
+    Raises:
+        NotAJobError: It has no `run`, or its `settings` are no JobSettings.
+        ReservedNameError: A settings field bears a name that is taken.
+    """
+    own = vars(job_class).get("settings")
+    if isinstance(own, type):
+        raise NotAJobError(
+            f"the settings of '{job_class.__name__}' stand in a nested class",
+            hint=f"annotate it instead: settings: {own.__name__}",
+        )
+    if job_class.run is Job.run:
+        nearest = similar_name("run", set(dir(job_class)) - set(dir(Job)))
+        raise NotAJobError(
+            f"'{job_class.__name__}' has no run()",
+            hint=f"a similar name exists: '{nearest}'" if nearest else "write: def run(self): ...",
+        )
+    check_names(settings_class(job_class))
 
 
 def _refuse_remote(request: Request) -> None:
@@ -344,22 +388,29 @@ def _package_folders(job_class: type) -> list[Path]:
     return [file.parents[max(depth - 1, 0)]]
 
 
-def _secrets(request: Request, composition: Composition) -> list[str]:
-    found = secret_texts(composition)
-    if request.api_key is not None:
-        found.append(request.api_key.get_secret_value())
+def _secrets(
+    composition: Composition, validated: Validated, request: Request | None = None
+) -> list[str]:
+    """Give every secret text that the run may meet, wherever it came from."""
     key = (composition.info or {}).get("api_key")
-    if key:
-        found.append(str(key))
-    return [text for text in found if text]
+    return [
+        *secret_texts(composition),
+        *held_secrets(validated.settings),
+        *known_keys(request),
+        *([str(key)] if key else []),
+    ]
 
 
-def _masked_command(command: Sequence[str], secrets: Sequence[str]) -> list[str]:
+def _masked_command(command: Sequence[str], composition: Composition) -> list[str]:
+    """Give the words of a command line as they may be recorded."""
+    shown = {argument.text: argument.shown for argument in composition.arguments}
     masked: list[str] = []
     hide_next = False
-    for text in command:
-        masked.append("**********" if hide_next else masked_argument(text, secrets))
-        hide_next = text in {"--api_key", "--api-key"}
+    for word, following in zip(command, [*command[1:], ""], strict=True):
+        # `--token hunter2` is one argument and two words.
+        pair = shown.get(f"{word} {following}")
+        masked.append(MASK if hide_next else shown.get(word) or masked_argument(word))
+        hide_next = word in {"--api_key", "--api-key"} or bool(pair and pair.endswith(MASK))
     return masked
 
 
@@ -372,10 +423,12 @@ def _with_debug(validated: Validated, request: Request) -> Any:
 def _bind(job_class: type[Any], validated: Validated, context: Any) -> Job:
     try:
         job = job_class(validated.settings, context)
-    except TypeError as error:
+    except BrevettiHydraError:
+        raise
+    except Exception as error:
         raise NotAJobError(
             f"'{job_class.__name__}' cannot be built",
-            notes=[str(error)],
+            notes=[context.masking.text(f"{type(error).__name__}: {error}")],
             hint="a Job's __init__ takes (settings, context); do your set-up in run()",
         ) from error
     if not isinstance(job, Job):

@@ -16,8 +16,8 @@ from brevetti_hydra.config import (
     find_project,
     read_argv,
     read_overrides,
-    settings_class,
 )
+from brevetti_hydra.config.credentials import with_api_key
 from brevetti_hydra.config.targets import loading_module
 from brevetti_hydra.errors import (
     BrevettiHydraError,
@@ -29,13 +29,13 @@ from brevetti_hydra.errors import (
 from brevetti_hydra.job import Job
 from brevetti_hydra.opening import (
     RESUME_VARIABLE,
+    check_job_class,
     open_run,
     own_target,
     read_info,
     remote_job_error,
     reopen_run,
 )
-from brevetti_hydra.settings import check_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,6 +76,12 @@ def open_from_python(
         budget = find_project(folder).budget
         request = read_argv(arguments, budget)
         request = _joined(request, given, read_overrides(overrides, budget), config_dir)
+        request = with_api_key(request)
+        if request.flags.json is not None:
+            raise UsageError(
+                "'--json' belongs to the command line, not to a script of yours",
+                hint=f"brevetti-hydra --json job={own_target(job_class)[0]} ...",
+            )
         if is_program and _prints_only(request, job_class, folder):
             raise SystemExit(0)
         return _opened(job_class, request, folder)
@@ -96,7 +102,7 @@ def request_asks_for_traceback(arguments: Sequence[str]) -> bool:
 def _opened(job_class: type[AnyJob], request: Request, folder: Path) -> AnyJob:
     from brevetti_hydra.run.display import observe
 
-    check_names(settings_class(job_class))
+    check_job_class(job_class)
     observers = observe()
     job_id = request.container.get("job_id")
     run = _resumed_run(job_class)
@@ -153,7 +159,7 @@ def _known_run(job_id: str, request: Request, job_class: type[Job]) -> RunFolder
     if request.arguments:
         raise UsageError(
             f"the run '{job_id}' has its settings already",
-            notes=[f"given were {', '.join(argument.text for argument in request.arguments)}"],
+            notes=[f"given were {', '.join(argument.shown for argument in request.arguments)}"],
             hint="leave the settings out, or leave the id out for a new run",
         )
     target = read_record(run).job.target

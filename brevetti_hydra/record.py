@@ -109,6 +109,13 @@ class Attempt(_Model):
     ended: str | None = None
     state: RunState = RunState.RUNNING
     failure: Failure | None = None
+    python: str = Field("", description="version; '' where it ended before it looked")
+    packages_sha256: str = Field("", description="digest of the list of installed packages")
+    commit: str | None = Field(None, description="the commit of the job's source")
+    is_dirty: bool | None = Field(None, description="whether tracked files differ from the commit")
+    environment_path: str = Field(
+        "", description="where all of it stands, relative to the run's folder"
+    )
 
 
 class ArtifactRef(_Model):
@@ -182,11 +189,12 @@ class RunRecord(_Model):
 
 
 class SourceFile(_Model):
-    """A YAML file that took part in the composition; its copy lies under `config/sources/`."""
+    """A YAML file that took part in the composition, with its copy or why there is none."""
 
     label: str = Field(description="as errors and origins name it, 'conf/job/classifier.yaml'")
-    copy_path: str = Field(description="relative to the run's folder")
-    sha256: str
+    copy_path: str | None = Field(None, description="relative to the run's folder")
+    sha256: str | None = Field(None, description="digest of the copy")
+    left_out: str | None = Field(None, description="why there is no copy")
 
 
 class Snapshot(_Model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -15,6 +15,7 @@ __all__ = [
     "JobNode",
     "JobSettings",
     "PlatformNode",
+    "ReservedNodes",
     "RunNode",
     "Secret",
     "check_names",
@@ -77,7 +78,9 @@ class _Node(BaseModel):
 class DatasetNode(_Node):
     """One dataset; a plain text in its place is its bucket."""
 
-    bucket: str = Field(description="folder or fsspec URL that holds the category folders")
+    bucket: str = Field(
+        min_length=1, description="folder or fsspec URL that holds the category folders"
+    )
     id: str | None = Field(None, description="id on the platform; default: the name")
     tags: list[str] = Field(default=[], description="names of the dataset's tags")
     mapping: dict[str, str] = Field(
@@ -140,6 +143,20 @@ class RunNode(_Node):
     debug: bool = Field(False, description="post-mortem debugger on failure, no grace timer")
 
 
+class ReservedNodes(NamedTuple):
+    """The reserved nodes of one run.
+
+    Attributes:
+        job: The `job` node.
+        platform: The `platform` node.
+        run: The `run` node.
+    """
+
+    job: JobNode
+    platform: PlatformNode
+    run: RunNode
+
+
 def check_names(settings: type[JobSettings]) -> None:
     """Refuse fields that the tree's reserved nodes or the container arguments would shadow.
 
@@ -154,9 +171,9 @@ def check_names(settings: type[JobSettings]) -> None:
         names.update(alias for alias in aliases if isinstance(alias, str))
     clashes = sorted(taken & names)
     if clashes:
-        names = ", ".join(f"'{name}'" for name in clashes)
+        listed = ", ".join(f"'{name}'" for name in clashes)
         raise ReservedNameError(
-            f"{settings.__name__} has settings whose names are taken: {names}",
+            f"{settings.__name__} has settings whose names are taken: {listed}",
             notes=[f"taken are {', '.join(sorted(taken))}"],
             hint="rename them, or put them into a nested model",
         )

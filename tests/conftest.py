@@ -116,6 +116,8 @@ def _fresh_logging() -> None:
     logger.handlers.clear()
     logger.setLevel(logging.NOTSET)
     logger.propagate = True
+    # import-linter's own logging set-up disables every logger that it does not know.
+    logger.disabled = False
 
 
 @pytest.fixture

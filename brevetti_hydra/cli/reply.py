@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
+from brevetti_hydra._masks import Masking
 from brevetti_hydra._text import escape_control
 from brevetti_hydra.cli.report import error_fields, exit_code_of, print_error
 
@@ -30,11 +31,13 @@ class Reply:
     Attributes:
         command: The command's name, as the documents say it.
         json: None for text, "document" for exactly one document, "lines" for one a line.
+        masking: Takes secrets out of notices and errors; a run that is started brings its own.
     """
 
     def __init__(self, command: str, json: JsonMode = None, *, traceback: bool = False) -> None:
         self.command = command
         self.json: JsonMode = json
+        self.masking = Masking()
         self._traceback = traceback
         self._stdout: TextIO = sys.stdout
         self._saved: int | None = None
@@ -84,7 +87,7 @@ class Reply:
 
     def notice(self, text: str) -> None:
         """Tell people something aside, on stderr."""
-        print(escape_control(text), file=sys.stderr, flush=True)
+        print(escape_control(self.masking.text(text)), file=sys.stderr, flush=True)
 
     def stream(self, result: Any) -> None:
         """Print one document of several; only with `--json=lines`."""
@@ -93,10 +96,10 @@ class Reply:
 
     def add_error(self, error: BaseException) -> None:
         """Print an error now, and have it in the document that follows."""
-        self._errors += error_fields(error)
+        self._errors += self.masking.tree(error_fields(error))
         if self.json is None:
             self._stdout.flush()
-        print_error(error, sys.stderr, traceback=self._traceback)
+        print_error(error, sys.stderr, traceback=self._traceback, masking=self.masking)
 
     def answer(self, result: Any) -> None:
         """Print the document, with all errors added so far; without `--json`, nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from brevetti_hydra._masks import Masking
 from brevetti_hydra._text import escape_control
 from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors, RunInterrupted
 
@@ -45,27 +46,36 @@ def error_fields(error: BaseException) -> list[dict[str, Any]]:
     return [_fields("internal-error", _unexpected(error), _INTERNAL_HINT)]
 
 
-def print_error(error: BaseException, stream: TextIO, *, traceback: bool = False) -> None:
+def print_error(
+    error: BaseException,
+    stream: TextIO,
+    *,
+    traceback: bool = False,
+    masking: Masking | None = None,
+) -> None:
     """Print an exception in the form of all errors.
 
     Args:
         error: One of ours; anything else is a fault of the harness and shows its traceback.
         stream: Usually stderr; colours are used if it is a terminal.
         traceback: Print the chain of tracebacks of our errors as well.
+        masking: Takes secrets out.
     """
+    mask = (masking or Masking()).text
     is_ours = isinstance(error, (BrevettiHydraError, RunInterrupted, KeyboardInterrupt))
     if traceback or not is_ours:
         # Imported here: an error without traceback needs none of it.
         from traceback import format_exception
 
-        stream.write(escape_control("".join(format_exception(error))))
+        trace = mask("".join(format_exception(error)))
+        stream.write(escape_control(trace))
     if isinstance(error, BrevettiHydraError):
         text = str(error)
     elif is_ours:
         text = _stopped(error)
     else:
         text = f"error[internal-error]: {_unexpected(error)}\n  hint: {_INTERNAL_HINT}"
-    text = escape_control(text)
+    text = escape_control(mask(text))
     stream.write((_coloured(text) if has_colour(stream) else text) + "\n")
     stream.flush()
 

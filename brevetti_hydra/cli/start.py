@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from brevetti_hydra._text import plural
+from brevetti_hydra._text import error_text, plural
 from brevetti_hydra.cli.paths import printable
-from brevetti_hydra.cli.report import exit_code_of
+from brevetti_hydra.cli.report import exit_code_of, print_error
 from brevetti_hydra.cli.text import format_command, format_duration, format_size, one_line
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     Place,
     RunFailedError,
     RunInterrupted,
+    StorageError,
 )
 from brevetti_hydra.record import RunState
+from brevetti_hydra.run.folders import runs_root
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,15 +52,42 @@ def start_job(job: Job, observers: Sequence[Display], reply: Reply) -> int:
         The exit code.
     """
     error: BaseException | None = None
+    owner = os.getpid()
+    reply.masking = job._context.masking  # noqa: SLF001 - Job stays small, for its users' names
     # Off since the program's start (`console`).
     gc.enable()
     try:
         job.start()
     except BaseException as caught:  # noqa: BLE001 - every end of a run is told, then an exit code
         error = caught
+    if os.getpid() != owner:
+        _leave_child(error, reply)
     for display in observers:
         display.close()
     return _end(job, error, reply)
+
+
+def _leave_child(error: BaseException | None, reply: Reply) -> NoReturn:
+    """End a child that the job has forked and that came back: the run is its parent's to tell."""
+    code = 0 if error is None else 1
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    elif error is not None:
+        _print_child_error(error, reply)
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code & 0xFF)
+
+
+def _print_child_error(error: BaseException, reply: Reply) -> None:
+    if isinstance(error, BrevettiHydraError):
+        print_error(error, sys.stderr, masking=reply.masking)
+        return
+    # Imported here: only a failed child shows a traceback.
+    from traceback import format_exception
+
+    reply.notice("".join(format_exception(error)).rstrip())
 
 
 def say_ending(folder: RunFolder, record: RunRecord, reply: Reply) -> None:
@@ -108,11 +139,12 @@ def _end(job: Job, error: BaseException | None, reply: Reply) -> int:
 
 
 def _folder_of(job: Job) -> RunFolder | None:
+    """Give the folder of a run that this process has begun."""
     try:
-        folder = job._context.folder  # noqa: SLF001 - Job stays small, for the names of its users
+        context = job._context  # noqa: SLF001 - Job stays small, for the names of its users
     except BrevettiHydraError:
         return None
-    return folder if folder.record.exists() else None
+    return context.folder if context.is_begun and context.folder.record.exists() else None
 
 
 def _exit_code(error: BaseException | None, record: RunRecord) -> int:
@@ -120,7 +152,8 @@ def _exit_code(error: BaseException | None, record: RunRecord) -> int:
         return 0
     if error is None or (isinstance(error, SystemExit) and not isinstance(error, RunInterrupted)):
         return 1
-    return exit_code_of(error)
+    # What cannot be written is a failure of the run that had begun.
+    return 1 if isinstance(error, StorageError) else exit_code_of(error)
 
 
 def _report(error: BaseException, run: RunFolder, reply: Reply) -> None:
@@ -133,12 +166,13 @@ def _report(error: BaseException, run: RunFolder, reply: Reply) -> None:
 
     trace = _own_code(error.__traceback__)
     reply.notice("".join(format_exception(type(error), error, trace)).rstrip())
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    message = error_text(error)
+    text = f"{type(error).__name__}: {message}" if message else type(error).__name__
     failed = RunFailedError(
         f"the run failed with {text}",
         where=_place(trace),
         notes=[f"the whole traceback stands in {printable(run.log)}"],
-        hint=f"look at it again with 'brevetti-hydra show {run.short_id}'",
+        hint=f"look at it again with: brevetti-hydra show {_words_of(run)}",
     )
     failed.__cause__ = error
     reply.add_error(failed)
@@ -173,11 +207,18 @@ def _summary(folder: RunFolder, record: RunRecord) -> list[str]:
     if record.model:
         facts["model"] = record.model
     if record.state.is_resumable and record.job.entry != "interactive":
-        facts["go on"] = f"brevetti-hydra resume {folder.short_id}"
+        facts["go on"] = f"brevetti-hydra resume {_words_of(folder)}"
     facts["again"] = format_command(record.command)
-    facts["more"] = f"brevetti-hydra show {folder.short_id}"
+    facts["more"] = f"brevetti-hydra show {_words_of(folder)}"
     widest = max(map(len, facts))
     return lines + [f"  {one_line(name):{widest}}  {one_line(str(v))}" for name, v in facts.items()]
+
+
+def _words_of(folder: RunFolder) -> str:
+    """Give the words by which a command finds a run: its id, and where other runs lie its root."""
+    if folder.runs_root == runs_root():
+        return folder.short_id
+    return f"{folder.short_id} --root {format_command([printable(folder.runs_root)])}"
 
 
 def _after(record: RunRecord) -> str:

@@ -80,8 +80,24 @@ def format_metrics(metrics: Mapping[str, float], *, most: int | None = None) -> 
 
 
 def format_command(words: Sequence[str]) -> str:
-    """Write a command line so that a POSIX shell reads the same words."""
-    return shlex.join(words)
+    """Write a command line, as one line, so that a shell reads the same words."""
+    return " ".join(shlex.quote(word) if word.isprintable() else _quote(word) for word in words)
+
+
+def _quote(word: str) -> str:
+    r"""Quote a word of which some characters cannot be shown: `$'a\nb'`."""
+    return "$'" + "".join(map(_quote_character, word)) + "'"
+
+
+def _quote_character(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    if character == "\n":
+        return "\\n"
+    # Three digits, so that none of what follows counts as one.
+    return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
 def one_line(text: str) -> str:

@@ -4,7 +4,8 @@ from brevetti_hydra.config.compose import Composition, compose, settings_class
 from brevetti_hydra.config.overrides import Argument, Flags, Request, read_argv, read_overrides
 from brevetti_hydra.config.project import Project, find_project
 from brevetti_hydra.config.search import Group, Option, list_groups, open_repository
-from brevetti_hydra.config.validate import Validated, secret_texts, validate
+from brevetti_hydra.config.secrets import secret_texts
+from brevetti_hydra.config.validate import Validated, validate
 
 __all__ = [
     "Argument",

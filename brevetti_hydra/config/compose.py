@@ -15,8 +15,19 @@ from brevetti_hydra.config.layers import CommandLine, info_layer, shape_at, stac
 from brevetti_hydra.config.origins import MISSING, Node, Origin, Path, dotted, walk
 from brevetti_hydra.config.project import Project, find_project
 from brevetti_hydra.config.search import open_repository, plan
+from brevetti_hydra.config.secrets import (
+    WrittenSecret,
+    find_secrets,
+    hide_arguments,
+    hide_by_look,
+)
 from brevetti_hydra.config.targets import load_target
-from brevetti_hydra.errors import BrevettiHydraError, NoJobChosenError, UnknownSettingError
+from brevetti_hydra.errors import (
+    BrevettiHydraError,
+    NoJobChosenError,
+    NotAJobError,
+    UnknownSettingError,
+)
 from brevetti_hydra.settings import RESERVED_NODES, JobNode, JobSettings, PlatformNode, RunNode
 
 if TYPE_CHECKING:
@@ -39,7 +50,8 @@ class Composition:
         folder: Where the command was started.
         job_class: The Job class.
         target: Its name, `pkg.mod:Class`.
-        job_name: `job.name`, else info.json's name, else the option's, else the class's.
+        job_name: `job.name` unless it comes from the environment, else info.json's name, else the
+            option's, else the class's.
         written: What YAML, info.json and arguments say, unresolved.
         filled: The same with the classes' defaults beneath.
         shapes: What each root key may be; the settings' fields and the reserved nodes.
@@ -53,6 +65,7 @@ class Composition:
         ignored_settings: Settings of info.json that no field knows.
         unknown_sent: The same as errors, which `platform.unknown_settings` may ask for.
         notices: Lines for the user: translated keys of the `hydra` node.
+        secrets: What files, info.json and arguments wrote of secrets, also what did not last.
         problems: Mistakes found while composing; `validate` reports them with its own.
     """
 
@@ -74,14 +87,17 @@ class Composition:
         self.ignored_settings: dict[str, Any] = {}
         self.unknown_sent: list[UnknownSettingError] = []
         self.notices: list[str] = []
+        self.secrets: list[WrittenSecret] = []
         self.problems: list[BrevettiHydraError] = []
 
     @property
     def job_name(self) -> str:
         """What the job is called."""
-        named = self.written.at(("job", "name"))
-        if named is not None and isinstance(named.value, str):
-            return str(self.resolution.values.get(("job", "name"), named.value))
+        path = ("job", "name")
+        named = self.written.at(path)
+        is_hidden = path in self.resolution.from_environment
+        if named is not None and isinstance(named.value, str) and not is_hidden:
+            return str(self.resolution.values.get(path, named.value))
         sent = (self.info or {}).get("name")
         if isinstance(sent, str) and sent:
             return sent
@@ -137,17 +153,35 @@ def compose(
         ConfigError: A file or the defaults list cannot be read, or an option does not exist.
         JobClassError: No job is named, or its class cannot be loaded.
     """
-    project = find_project(folder)
-    composition = Composition(project, folder)
+    composition = Composition(find_project(folder), folder)
     composition.info = info
+    try:
+        _compose(composition, request, base, job_class, target)
+    except BrevettiHydraError as error:
+        hide_by_look(error)
+        raise
+    return composition
+
+
+def _compose(
+    composition: Composition,
+    request: Request,
+    base: type,
+    job_class: type | None,
+    target: str | None,
+) -> None:
     composition.arguments = request.arguments
-    files = open_repository(request, project, folder)
+    files = open_repository(request, composition.project, composition.folder)
     chosen = plan(files, request.arguments)
     composition.choices = chosen.choices
     composition.documents = [file.document for file in chosen.files]
     layers = [file.placed_tree() for file in chosen.files]
     steering = _steering_tree(layers, chosen.values)
     _load_class(composition, steering, base, job_class, target)
+    root = _RootShape(composition.shapes)
+    composition.secrets = hide_arguments(request.arguments, root)
+    for layer in layers:
+        composition.secrets += find_secrets(layer, root)
     _stack_layers(composition, layers, chosen.values, steering)
     fill_defaults(composition.filled, composition.shape())
     _fill_reserved(composition)
@@ -156,7 +190,6 @@ def compose(
         composition.filled, composition.hydra_values, composition.is_secret
     )
     composition.problems += composition.resolution.problems
-    return composition
 
 
 def class_shapes(job_class: type) -> dict[str, Shape]:
@@ -167,22 +200,43 @@ def class_shapes(job_class: type) -> dict[str, Shape]:
 
 
 def settings_class(job_class: type) -> type[JobSettings]:
-    """Find the class that a Job's annotation `settings: MySettings` names."""
-    import sys
-    import typing
+    """Find the class that a Job's annotation `settings: MySettings` names.
 
+    Raises:
+        NotAJobError: The annotation cannot be resolved, or names no JobSettings.
+    """
     for owner in job_class.__mro__:
         annotation = inspect.get_annotations(owner).get("settings")
         if annotation is None:
             continue
-        if isinstance(annotation, str):
-            names = vars(sys.modules.get(owner.__module__, typing))
-            # This annotation alone: the others may name what is imported for a type checker only.
-            alone = type("alone", (), {"__annotations__": {"settings": annotation}})
-            hints = typing.get_type_hints(alone, dict(names), {owner.__name__: owner})
-            annotation = hints["settings"]
-        return annotation  # type: ignore[no-any-return]
+        found = _resolved(annotation, owner)
+        if isinstance(found, type) and issubclass(found, JobSettings):
+            return found
+        raise NotAJobError(
+            f"the settings of '{job_class.__name__}' are no JobSettings",
+            notes=[f"they are annotated as {annotation!r}"],
+            hint="write: settings: MySettings, where MySettings derives from JobSettings",
+        )
     return JobSettings
+
+
+def _resolved(annotation: Any, owner: type) -> Any:
+    """Evaluate an annotation that is text; this one alone, others may be for type checkers only."""
+    import sys
+    import typing
+
+    if not isinstance(annotation, str):
+        return annotation
+    names = vars(sys.modules.get(owner.__module__, typing))
+    alone = type("alone", (), {"__annotations__": {"settings": annotation}})
+    try:
+        return typing.get_type_hints(alone, dict(names), {owner.__name__: owner})["settings"]
+    except NameError as error:
+        raise NotAJobError(
+            f"the settings of '{owner.__name__}' cannot be found",
+            notes=[f"{annotation!r}: {error}"],
+            hint="define or import the settings class at the top of the job's module",
+        ) from error
 
 
 def _load_class(
@@ -248,6 +302,7 @@ def _stack_layers(
         stack(tree, sent, root)
     line = CommandLine(values, root, tree)
     line.apply(tree)
+    composition.secrets += find_secrets(tree, root)
     composition.problems += line.problems
     composition.hydra = read_hydra_node(tree)
     composition.problems += composition.hydra.problems
@@ -291,7 +346,8 @@ def _fill_reserved(composition: Composition) -> None:
 
 def _hydra_values(composition: Composition) -> dict[str, str]:
     """Give what `${hydra:...}` serves."""
-    lines = sorted(argument.text for argument in composition.arguments)
+    # Made for names of folders: no secret belongs there.
+    lines = sorted(argument.shown for argument in composition.arguments)
     served = {
         "job.name": composition.job_name,
         "job.num": "0",

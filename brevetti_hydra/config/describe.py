@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from brevetti_hydra._masks import MASK, Masking
 from brevetti_hydra._text import shorten
 from brevetti_hydra.config import _hydra
 from brevetti_hydra.config.fields import Field, Shape, default_of
-from brevetti_hydra.config.masks import MASK, masked_text, masked_value
+from brevetti_hydra.config.masks import masked_value
 from brevetti_hydra.config.origins import MISSING, Node, Path, dotted
 from brevetti_hydra.config.recorded import recorded_tree
-from brevetti_hydra.config.validate import secret_texts
+from brevetti_hydra.config.secrets import secret_texts
 from brevetti_hydra.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def _lines(
         node = (tree.children or {}).get(field.name) if tree is not None else None
         chosen = _chosen(field.shape, node)
         if chosen is not None and chosen.fields and (node is None or node.children is not None):
-            yield from _lines(field.shape, node, key, _mapping(_default(field, defaults)))
+            below = _same_variant(_mapping(_default(field, defaults)), field.shape, node)
+            yield from _lines(field.shape, node, key, below)
             continue
         default = _default(field, defaults)
         value = node.plain() if node is not None else default
@@ -91,6 +93,17 @@ def _default(field: Field, defaults: Mapping[str, Any]) -> Any:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _same_variant(
+    default: Mapping[str, Any], shape: Shape, node: Node | None
+) -> Mapping[str, Any]:
+    """Of a default of another variant of a union, keep the switch alone."""
+    switch = shape.discriminator
+    tag = (node.children or {}).get(switch or "") if node is not None else None
+    if tag is None or tag.value == default.get(switch or ""):
+        return default
+    return {key: value for key, value in default.items() if key == switch}
 
 
 def _chosen(shape: Shape, node: Node | None) -> Shape | None:
@@ -130,9 +143,9 @@ def cfg_text(composition: Composition, *, resolved: bool, package: str | None) -
     """
     tree = recorded_tree(composition)
     if resolved:
-        secrets = secret_texts(composition)
         for path, value in composition.resolution.values.items():
-            _put(tree, path, MASK if composition.is_secret(path) else _without(value, secrets))
+            _put(tree, path, MASK if composition.is_secret(path) else value)
+    tree = Masking(secret_texts(composition)).tree(tree)
     if package in (None, "", "_global_"):
         return _hydra.to_yaml(tree).rstrip("\n")
     node: Any = tree
@@ -163,16 +176,6 @@ def _put(tree: dict[str, Any], path: Path, value: Any) -> None:
     for key in path[:-1]:
         holder = holder[key]
     holder[path[-1]] = value
-
-
-def _without(value: Any, secrets: Sequence[str]) -> Any:
-    if isinstance(value, str):
-        return masked_text(value, secrets)
-    if isinstance(value, list):
-        return [_without(item, secrets) for item in value]
-    if isinstance(value, dict):
-        return {key: _without(item, secrets) for key, item in value.items()}
-    return value
 
 
 def _shown(value: Any) -> str:

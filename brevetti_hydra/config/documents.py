@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
+from brevetti_hydra._masks import MASK
 from brevetti_hydra._text import shorten
 from brevetti_hydra.config.budget import Budget, check_yaml
+from brevetti_hydra.config.masks import is_reference
 from brevetti_hydra.config.origins import Node, Origin
 from brevetti_hydra.errors import ConfigNotFoundError, ConfigSyntaxError, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
     from pathlib import Path as FilePath
 
-__all__ = ["Document", "parse_document", "read_document", "read_header"]
+__all__ = ["Document", "parse_document", "read_document", "read_header", "without_values"]
 
 _HEADER = re.compile(r"#\s*@(\w+)\s+(\S+)\s*$")
 _MERGE_TAG = "tag:yaml.org,2002:merge"
@@ -136,6 +138,40 @@ def parse_document(text: str, label: str, budget: Budget) -> Document:
         defaults=None if defaults is None else defaults.plain(),
         defaults_origins=() if defaults is None else _entries(root, origin),
     )
+
+
+def without_values(document: Document, places: Container[str]) -> str:
+    """Write a file's text with a mask for the values that stand at some places.
+
+    Args:
+        document: The file.
+        places: Places of keys, or of elements of lists, as origins name them.
+    """
+    spans: set[tuple[int, int]] = set()
+
+    def visit(node: yaml.Node, *, is_hidden: bool) -> None:
+        if isinstance(node, yaml.ScalarNode):
+            if is_hidden and not is_reference(node.value):
+                spans.add((node.start_mark.index, node.end_mark.index))
+        elif isinstance(node, yaml.SequenceNode):
+            for item in node.value:
+                visit(item, is_hidden=is_hidden or _place(document, item.start_mark) in places)
+        else:
+            for key, value in node.value:
+                visit(key, is_hidden=is_hidden)
+                visit(value, is_hidden=is_hidden or _place(document, key.start_mark) in places)
+
+    root = _compose(document.text)
+    if root is not None:
+        visit(root, is_hidden=False)
+    text = document.text
+    for start, end in sorted(spans, reverse=True):
+        text = f'{text[:start]}"{MASK}"{text[end:]}'
+    return text
+
+
+def _place(document: Document, mark: yaml.Mark) -> str:
+    return f"{document.label}:{mark.line + 1}:{mark.column + 1}"
 
 
 def read_header(text: str) -> str | None:

@@ -10,6 +10,8 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
+from brevetti_hydra._masks import MASK
+from brevetti_hydra.config.masks import is_reference
 from brevetti_hydra.config.origins import MISSING, Node, Path, dotted, walk
 from brevetti_hydra.errors import InterpolationError, MissingSettingError
 
@@ -23,7 +25,8 @@ __all__ = ["Resolution", "escaped", "resolve"]
 
 _NOW = re.compile(r"\$\{now:([^{}]+)\}")
 _HYDRA = re.compile(r"\$\{hydra:([^{}]+)\}")
-_ENVIRONMENT = ("oc.env:", "oc.env ")
+# `${oc.env:X}`, and a resolver whose name is itself put together.
+_ENVIRONMENT = r"oc\.env\s*:|\$\{[^:{}]*\$\{[^{}]*\}[^{}]*:"
 
 
 class Resolution:
@@ -31,14 +34,18 @@ class Resolution:
 
     Attributes:
         values: The resolved value of each key whose text held an interpolation.
+        texts: The text behind each of those values.
         from_environment: Those among them that depend on an environment variable or a secret,
             directly or through other keys; records keep them unresolved.
-        problems: One error for each that does not resolve.
+        failed: The keys whose interpolation does not resolve.
+        problems: One error for each of those.
     """
 
     def __init__(self) -> None:
         self.values: dict[Path, Any] = {}
+        self.texts: dict[Path, str] = {}
         self.from_environment: set[Path] = set()
+        self.failed: set[Path] = set()
         self.problems: list[BrevettiHydraError] = []
 
 
@@ -61,14 +68,17 @@ def resolve(
     # OmegaConf's import of its grammar is spared where there is nothing to resolve.
     from brevetti_hydra.config._hydra import COMPOSITION_FAULTS
 
-    evaluator = _evaluator(tree, pending, hydra_values, resolution)
+    evaluator = _evaluator(tree, pending, hydra_values, resolution, is_secret)
     for path, node in pending:
         try:
             resolution.values[path] = evaluator.value(path)
         except COMPOSITION_FAULTS as error:
-            resolution.problems.append(_problem(path, node, error, tree, hydra_values))
+            resolution.failed.add(path)
+            resolution.problems.append(_problem(path, node, error, tree, hydra_values, is_secret))
     secrets = [path for path, node in walk(tree) if node.value is not None and is_secret(path)]
-    _find_hidden(tree, [path for path, _ in pending], secrets, resolution)
+    texts = {path: str(_mapped(node.value, hydra_values)) for path, node in pending}
+    resolution.texts = {path: str(node.value) for path, node in pending}
+    resolution.from_environment = _find_hidden(texts, secrets)
     return resolution
 
 
@@ -77,6 +87,7 @@ def _evaluator(
     pending: list[tuple[Path, Node]],
     hydra_values: Mapping[str, str],
     resolution: Resolution,
+    is_secret: Callable[[Path], bool],
 ) -> Evaluator:
     """Build the evaluator; texts that are no interpolations are reported and left out."""
     from brevetti_hydra.config import _hydra
@@ -90,7 +101,10 @@ def _evaluator(
             try:
                 _hydra.Evaluator({"value": _mapped(node.value, hydra_values)})
             except _hydra.COMPOSITION_FAULTS as error:
-                resolution.problems.append(_problem(path, node, error, tree, hydra_values))
+                resolution.failed.add(path)
+                resolution.problems.append(
+                    _problem(path, node, error, tree, hydra_values, is_secret)
+                )
                 pending.remove((path, node))
                 broken = plain.at(path)
                 if broken is not None:
@@ -146,19 +160,26 @@ def _mapped(value: Any, hydra_values: Mapping[str, str] | None) -> Any:
 
 
 def _problem(
-    path: Path, node: Node, error: Exception, tree: Node, hydra_values: Mapping[str, str]
+    path: Path,
+    node: Node,
+    error: Exception,
+    tree: Node,
+    hydra_values: Mapping[str, str],
+    is_secret: Callable[[Path], bool],
 ) -> BrevettiHydraError:
+    is_shown = is_reference(node.value) or not is_secret(path)
+    text = repr(node.value) if is_shown else MASK
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     missing = re.search(r"mandatory (?:missing )?value:? ?'?([\w.]*)", reason)
     if missing or MISSING in reason:
         return MissingSettingError(
             f"'{dotted(path)}' refers to a setting that has no value",
             where=node.origin.place(),
-            notes=[f"it is {node.value!r}"],
+            notes=[f"it is {text}"],
         )
     note, hint = _explained(reason, tree, hydra_values)
     return InterpolationError(
-        f"'{dotted(path)}' does not resolve: {node.value!r}",
+        f"'{dotted(path)}' does not resolve: {text}",
         where=node.origin.place(),
         notes=[note],
         hint=hint,
@@ -192,12 +213,9 @@ def _explained(reason: str, tree: Node, hydra_values: Mapping[str, str]) -> tupl
     return reason, None
 
 
-def _find_hidden(
-    tree: Node, paths: list[Path], secrets: list[Path], resolution: Resolution
-) -> None:
-    """Mark what depends on the environment or a secret, however many references lie between."""
-    texts = {path: str(node.value) for path in paths if (node := tree.at(path)) is not None}
-    tainted = {path for path, text in texts.items() if any(e in text for e in _ENVIRONMENT)}
+def _find_hidden(texts: Mapping[Path, str], secrets: list[Path]) -> set[Path]:
+    """Find what depends on the environment or a secret, however many references lie between."""
+    tainted = {path for path, text in texts.items() if re.search(_ENVIRONMENT, text)}
     tainted |= set(secrets)
     changed = bool(tainted)
     while changed:
@@ -206,11 +224,14 @@ def _find_hidden(
             if path not in tainted and any(_refers(text, path, to) for to in tainted):
                 tainted.add(path)
                 changed = True
-    resolution.from_environment = tainted & set(texts)
+    return tainted & set(texts)
 
 
 def _refers(text: str, path: Path, target: Path) -> bool:
-    """Whether a text refers to a key, to a part of it, or to a mapping that holds it."""
+    """Whether a text refers to a key, to a part of it, or to a mapping that holds it.
+
+    What a resolver is given is not read: it may take any key, as `${oc.select:key}` does.
+    """
     for dots, name in re.findall(r"\$\{\s*(\.*)([^{}:]+?)\s*\}", text):
         # One leading dot means the mapping in which the reference stands.
         base = path[: len(path) - len(dots)] if dots else ()
@@ -218,4 +239,4 @@ def _refers(text: str, path: Path, target: Path) -> bool:
         shortest = min(len(keys), len(target))
         if keys[:shortest] == target[:shortest]:
             return True
-    return "${" in text and bool(re.search(r"\$\{[^{}]*\$\{", text))
+    return re.search(r"\$\{[^{}]*(\$\{|:)", text) is not None

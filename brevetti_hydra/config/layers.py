@@ -297,14 +297,15 @@ def _override_value(argument: Argument, shape: Shape | None) -> Any:
         if takes_text:
             return text
         raise OverrideSyntaxError(
-            f"'{argument.text}' cannot be read",
+            f"'{argument.shown}' cannot be read",
             where=argument.origin.place(),
             notes=[argument.fault or "it does not follow the override grammar"],
             hint=f"quote the value: {argument.key}='\"...\"', or write --{argument.key} ...",
         )
     if parsed.is_sweep_override():
+        text = "..." if argument.is_hidden else text
         raise SweepNotAskedError(
-            f"'{argument.text}' is a sweep, but this is a single run",
+            f"'{argument.shown}' is a sweep, but this is a single run",
             where=argument.origin.place(),
             hint=(
                 f"for a text with commas write {argument.key}='\"{text}\"', "

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import SecretStr
 
+from brevetti_hydra._masks import MASK, Masking
 from brevetti_hydra._text import shorten, similar_name
 from brevetti_hydra.config import _hydra
 from brevetti_hydra.config.budget import Budget, check_override
+from brevetti_hydra.config.masks import masked_argument
 from brevetti_hydra.config.origins import Origin
+from brevetti_hydra.config.targets import is_target
 from brevetti_hydra.errors import OverrideSyntaxError, UsageError
 from brevetti_hydra.settings import CONTAINER_ARGUMENTS
 
@@ -30,6 +33,8 @@ __all__ = ["Argument", "Flags", "Request", "read_argv", "read_overrides", "split
 _OVERRIDE = re.compile(
     r"(~|\+\+|\+)?\s*((?:\[(?:'[^']*'|\"[^\"]*\")\]|[^=])+?)\s*(?:=(.*))?", re.DOTALL
 )
+# The same key after two dashes.
+_LITERAL = re.compile(r"--((?:\[(?:'[^']*'|\"[^\"]*\")\]|[^=])+)(?:=(.*))?", re.DOTALL)
 _KEY_PART = re.compile(r"\[(?:'([^']*)'|\"([^\"]*)\")\]|([^.\[\]]+)|(\[)")
 _JOB_ID_NAMES = ("job_id", "model_id", "test_id")
 
@@ -38,8 +43,10 @@ class Argument:
     """One override.
 
     Attributes:
-        origin: `argument 2: lr=abc`.
+        origin: `argument 2: lr=abc`, as it may be shown.
         text: As given.
+        shown: The text as errors and records write it.
+        is_hidden: Whether its value is a secret.
         sign: `""`, `+`, `++` or `~`.
         key: As given, without the sign.
         value: The text after `=`; None where there was none.
@@ -48,7 +55,18 @@ class Argument:
         fault: Why it does not parse.
     """
 
-    __slots__ = ("fault", "is_literal", "key", "origin", "parsed", "sign", "text", "value")
+    __slots__ = (
+        "fault",
+        "is_hidden",
+        "is_literal",
+        "key",
+        "origin",
+        "parsed",
+        "shown",
+        "sign",
+        "text",
+        "value",
+    )
 
     def __init__(self, text: str, label: str, budget: Budget) -> None:
         """Read one argument.
@@ -57,8 +75,8 @@ class Argument:
             OverrideSyntaxError: It is no override.
             OverBudgetError: It is over the budget.
         """
-        self.text = text
-        self.origin = Origin("argument", f"{label}: {text}")
+        self.text, self.shown, self.is_hidden = text, masked_argument(text), False
+        self.origin = Origin("argument", f"{label}: {self.shown}")
         self.is_literal = False
         self.parsed: _hydra.Override | None = None
         self.fault: str | None = None
@@ -82,11 +100,21 @@ class Argument:
         """Make one of `--key value`; without a value it means true."""
         argument = cls.__new__(cls)
         argument.text, argument.key, argument.value = text, key, value
-        argument.origin = Origin("argument", f"{label}: {text}")
+        argument.shown, argument.is_hidden = masked_argument(text), False
+        argument.origin = Origin("argument", f"{label}: {argument.shown}")
         check_override(text, argument.origin.label, budget)
         argument.sign, argument.is_literal = "", True
         argument.parsed = argument.fault = None
         return argument
+
+    def show(self, *, hidden: bool) -> None:
+        """Show the value from now on, or hide it: the job's class has said what it is."""
+        self.is_hidden = hidden and bool(self.value)
+        self.shown = Masking().text(self.text)
+        if self.is_hidden:
+            self.shown = f"{self.text.removesuffix(self.value or '')}{MASK}"
+        # All places of its values in the tree share this origin.
+        self.origin.label = f"{self.origin.label.partition(': ')[0]}: {self.shown}"
 
 
 class Flags(NamedTuple):
@@ -247,8 +275,8 @@ class _Reader:
         name, equals, value = text.partition("=")
         if name in _FLAGS:
             self._take_flag(name, value if equals else None)
-        elif text.startswith("--") and len(text) > len("--"):
-            self._take_literal(name[2:], value if equals else None, text, number)
+        elif text.startswith("--") and (literal := _LITERAL.fullmatch(text)):
+            self._take_literal(literal[1], literal[2], text, number)
         elif re.fullmatch(r"-[A-Za-z]\w*", name):
             raise _unknown_flag(name)
         else:
@@ -349,13 +377,15 @@ def _reason(message: str, text: str) -> str:
 
 
 def _no_override(argument: Argument) -> OverrideSyntaxError:
-    text = argument.text
+    text = argument.shown
     hint = "write it as key=value"
     colon = re.fullmatch(r"([\w.]+):\s*(\S+)", text)
     if colon:
         hint = f"write it as {colon.group(1)}={colon.group(2)}"
-    elif text.startswith("="):
-        hint = "name the key before '=': key=value"
+    elif is_target(text):
+        hint = f"to run it write job={text}"
+    elif text.startswith("=") or re.fullmatch(r"[\w.]+", text):
+        hint = "write key=value as one word, without spaces around '='"
     return OverrideSyntaxError(f"'{text}' is no override", where=argument.origin.place(), hint=hint)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from brevetti_hydra._masks import MASK, without_word
 from brevetti_hydra._text import quote_all, shorten, similar_name
 from brevetti_hydra.config.layers import shape_at
-from brevetti_hydra.config.masks import MASK
+from brevetti_hydra.config.masks import masked_value, texts_in
 from brevetti_hydra.config.origins import MISSING, Node, Origin, dotted
 from brevetti_hydra.errors import (
     BrevettiHydraError,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from brevetti_hydra.config.fields import Shape
+    from brevetti_hydra.config.interpolate import Resolution
 
 __all__ = ["find_problems"]
 
@@ -28,6 +30,7 @@ _UNKNOWN_TYPES = {
     "unexpected_keyword_argument",
     "unexpected_positional_argument",
 }
+_SOURCE = "(from the environment)"
 _MISSING_TYPES = {"missing", "missing_argument", "missing_keyword_only_argument"}
 _TAG_TYPES = {"union_tag_invalid", "union_tag_not_found"}
 # pydantic speaks of input and strings; users speak of settings, numbers and text.
@@ -56,7 +59,11 @@ _MUST = {
 
 
 def find_problems(
-    faults: Sequence[Any], tree: Node, shape: Shape, prefix: tuple[str, ...] = ()
+    faults: Sequence[Any],
+    tree: Node,
+    shape: Shape,
+    prefix: tuple[str, ...],
+    resolution: Resolution,
 ) -> list[BrevettiHydraError]:
     """Translate pydantic's list of faults.
 
@@ -65,6 +72,7 @@ def find_problems(
         tree: The composed tree, defaults included; it knows who wrote what.
         shape: What may stand in it.
         prefix: The keys above, for a reserved node.
+        resolution: Which values come from the environment; they are not shown.
     """
     found: dict[tuple[Any, ...], list[tuple[tuple[Any, ...], Any]]] = {}
     for fault in faults:
@@ -72,7 +80,7 @@ def find_problems(
         found.setdefault(path, []).append((labels, fault))
     _keep_nearest_variant(found)
     return [
-        _problem(path, [fault for _, fault in entries], tree, shape, prefix)
+        _problem(path, [fault for _, fault in entries], tree, shape, prefix, resolution)
         for path, entries in found.items()
     ]
 
@@ -151,6 +159,7 @@ def _problem(
     tree: Node,
     shape: Shape,
     prefix: tuple[str, ...],
+    resolution: Resolution,
 ) -> BrevettiHydraError:
     # A key that one member of a union does not know, another may know and refuse the value of.
     faults = [f for f in faults if f["type"] not in _UNKNOWN_TYPES] or faults
@@ -184,12 +193,44 @@ def _problem(
         value = MASK if is_secret else _shown(covered.plain())
         notes.insert(0, f"it replaces {name}={value} from {covered.origin.label}")
     given = "something else, not shown here" if is_secret else None
+    if given is None and (hidden := _from_environment((*prefix, *keys), resolution)):
+        source = tree.at(keys)
+        given = f"{_shown(hidden if source is None else _plain(source, place))} {_SOURCE}"
+        faults = [_without_value(fault, hidden) for fault in faults]
+    elif is_secret:
+        faults = [_without_value(fault, MASK) for fault in faults]
     return InvalidSettingError(
-        f"'{name}' {_complaint(faults, given)}",
+        f"'{name}' {_complaint(faults, given or _shown(_input(faults[0], place)))}",
         where=origin.place() if origin is not None else None,
         notes=notes,
         hint=_hint(kind, faults[0], origin),
     )
+
+
+def _from_environment(path: tuple[str, ...], resolution: Resolution) -> str | None:
+    """Give what is written where a value comes from the environment: it, a part, or all of it."""
+    for hidden in resolution.from_environment:
+        shortest = min(len(path), len(hidden))
+        if hidden[:shortest] == path[:shortest]:
+            return resolution.texts[hidden]
+    return None
+
+
+def _plain(node: Node, shape: Shape | None) -> Any:
+    return masked_value(node.plain(), shape, keep_references=True)
+
+
+def _input(fault: Any, shape: Shape | None) -> Any:
+    """Give the refused value; of a mapping, the secrets in it masked."""
+    return masked_value(fault["input"], shape)
+
+
+def _without_value(fault: Any, shown: str) -> Any:
+    """Take the refused value out of what a validator says about it."""
+    message = fault["msg"]
+    for text in texts_in(fault["input"]):
+        message = without_word(message, text, shown)
+    return {**fault, "msg": message}
 
 
 def _required_below(shape: Shape | None, depth: int = 3) -> list[tuple[str, ...]]:
@@ -240,10 +281,9 @@ def _value_at(path: tuple[Any, ...], tree: Node) -> Any:
     return node.plain() if isinstance(node, Node) else getattr(node, "value", None)
 
 
-def _complaint(faults: Sequence[Any], given: str | None) -> str:
+def _complaint(faults: Sequence[Any], shown: str) -> str:
     kinds = [fault["type"] for fault in faults]
     first = faults[0]
-    shown = given or _shown(first["input"])
     if all(kind in _MUST for kind in kinds):
         must = " or ".join(dict.fromkeys(_MUST[kind] for kind in kinds))
         return f"must be {must}, but is {shown}"

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
+from brevetti_hydra._masks import MASK
 from brevetti_hydra.config.compose import Composition, class_shapes
 from brevetti_hydra.config.interpolate import escaped, resolve
 from brevetti_hydra.config.layers import node_of, shape_at
-from brevetti_hydra.config.masks import MASK, masked_value
+from brevetti_hydra.config.masks import masked_value
 from brevetti_hydra.config.origins import Node, Origin, Path
 from brevetti_hydra.config.project import find_project
-from brevetti_hydra.settings import RESERVED_NODES
+from brevetti_hydra.config.secrets import find_secrets
+from brevetti_hydra.settings import RESERVED_NODES, DatasetNode, ReservedNodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path as FilePath
 
-__all__ = ["compose_recorded", "recorded_tree"]
+__all__ = ["compose_recorded", "recorded_at", "recorded_nodes", "recorded_tree"]
 
 
 def recorded_tree(composition: Composition) -> dict[str, Any]:
@@ -26,6 +30,43 @@ def recorded_tree(composition: Composition) -> dict[str, Any]:
     """
     plain: dict[str, Any] = _recorded(composition.filled, (), composition)
     return plain
+
+
+def recorded_at(composition: Composition, path: Path) -> Any:
+    """Give what stands under some keys, as `recorded_tree` has it."""
+    node = composition.filled.at(path)
+    return None if node is None else _recorded(node, path, composition)
+
+
+def recorded_nodes(composition: Composition, nodes: ReservedNodes) -> ReservedNodes:
+    """Give the reserved nodes as records show them: texts from the environment unresolved.
+
+    Numbers and switches stay what they are: a record is of no use without the seed or the lease.
+    """
+    shown = nodes._asdict()
+    for path in composition.resolution.from_environment:
+        if path[0] in shown:
+            shown[path[0]] = _unresolved(shown[path[0]], path[1:], recorded_at(composition, path))
+    return ReservedNodes(**shown)
+
+
+def _unresolved(value: Any, path: Path, text: Any) -> Any:
+    """Put the unresolved text under some keys of a validated value, as far as its type takes it."""
+    if path and isinstance(value, BaseModel):
+        fields = type(value).model_fields
+        name = next((n for n, f in fields.items() if path[0] in (n, f.alias)), None)
+        if name is None:
+            return value
+        return value.model_copy(update={name: _unresolved(getattr(value, name), path[1:], text)})
+    if path and isinstance(value, dict):
+        return {**value, path[0]: _unresolved(value.get(path[0]), path[1:], text)}
+    if isinstance(value, DatasetNode):
+        return DatasetNode(bucket=str(text))
+    if isinstance(value, list):
+        return [str(text)]
+    if isinstance(value, dict):
+        return {}
+    return value if isinstance(value, int | float | BaseModel) else str(text)
 
 
 def compose_recorded(
@@ -48,6 +89,7 @@ def compose_recorded(
     origin = Origin("yaml", "the record")
     composition.written = _without_masks(node_of(dict(config), origin))
     composition.filled = composition.written.copy()
+    composition.secrets = find_secrets(composition.written, composition.shape())
     composition.resolution = resolve(composition.filled, {}, composition.is_secret)
     composition.problems += composition.resolution.problems
     return composition
@@ -76,4 +118,7 @@ def _without_masks(node: Node) -> Node:
 
 
 def _holds_mask(value: Any) -> bool:
-    return any(map(_holds_mask, value)) if isinstance(value, list) else bool(value == MASK)
+    if isinstance(value, list):
+        return any(map(_holds_mask, value))
+    # Also a URL without its password, and a text of which a secret was a part.
+    return isinstance(value, str) and MASK in value

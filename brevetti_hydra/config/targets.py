@@ -174,9 +174,10 @@ def _check_namespace(module: str, project: Project, target: str, where: Place | 
             folder = folder / part
             if (folder / "__init__.py").is_file() or not folder.is_dir():
                 break
-            rival = _find(".".join(parts[:depth]), [Path(entry) for entry in sys.path if entry])
-            if rival is not None and rival.file is not None and not project.holds(rival.file):
-                raise _refused(target, rival, project, where)
+            for entry in filter(None, sys.path):
+                rival = _find(".".join(parts[:depth]), [Path(entry)])
+                if rival is not None and rival.file is not None and not project.holds(rival.file):
+                    raise _refused(target, rival, project, where)
 
 
 def _is_named_by_pattern(module: str, project: Project) -> bool:

@@ -7,29 +7,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
-from brevetti_hydra._text import escape_control
 from brevetti_hydra.config.compose import Composition, settings_class
 from brevetti_hydra.config.defaults import with_instance_defaults
 from brevetti_hydra.config.layers import node_of, shape_at
-from brevetti_hydra.config.masks import masked_argument, masked_text, masked_value, secrets_in
 from brevetti_hydra.config.origins import MISSING, Node, Path, dotted, walk
+from brevetti_hydra.config.recorded import recorded_at
+from brevetti_hydra.config.secrets import hide_secrets
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     ConfigErrors,
-    OverrideSyntaxError,
-    Place,
+    InvalidSettingError,
+    MissingSettingError,
     UnknownSettingError,
 )
 from brevetti_hydra.settings import RESERVED_NODES, JobNode, JobSettings, PlatformNode, RunNode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from brevetti_hydra.config.fields import Shape
 
 __all__ = [
     "Validated",
-    "secret_texts",
     "validate",
 ]
 
@@ -72,11 +69,13 @@ def validate(composition: Composition) -> Validated:
         for name, model in (("job", JobNode), ("platform", PlatformNode), ("run", RunNode))
     }
     problems += _nodes_of_later(composition)
+    problems += _left_open(composition, problems)
+    problems += _booleans_as_numbers(composition)
     platform = nodes["platform"]
     if platform is not None and platform.unknown_settings == "error":
         problems += composition.unknown_sent
     if problems:
-        raise ConfigErrors(_in_reading_order(_without_secrets(problems, composition)))
+        raise ConfigErrors(_in_reading_order(hide_secrets(problems, composition)))
     return Validated(
         settings=settings,
         job=nodes["job"],
@@ -116,11 +115,13 @@ def _validated(
 
         tree = filled if prefix else _without_reserved(filled)
         known = {problem.message for problem in problems}
-        unresolved = {dotted(path) for path in _unresolved(composition)}
-        for problem in find_problems(error.errors(include_url=False), tree, shape, prefix):
+        unresolved = {dotted(path) for path in composition.resolution.failed}
+        for problem in find_problems(
+            error.errors(include_url=False), tree, shape, prefix, composition.resolution
+        ):
             about = problem.message.split("'")[1] if "'" in problem.message else ""
             if problem.message not in known and about not in unresolved:
-                problems.append(problem)
+                problems.append(_with_header_hint(problem, about, composition))
         return None
 
 
@@ -128,6 +129,19 @@ def _is_void(node: Node) -> bool:
     """Whether a key stands there because an option without any content was chosen, as `g: none`."""
     is_of_file = node.origin.kind == "yaml" and node.origin.line is None
     return is_of_file and node.children is not None and all(map(_is_void, node.children.values()))
+
+
+def _with_header_hint(
+    problem: BrevettiHydraError, about: str, composition: Composition
+) -> BrevettiHydraError:
+    """Say what is missing where a group's file put its keys under the group's own name."""
+    option = composition.choices.get(about.replace(".", "/"))
+    if isinstance(problem, UnknownSettingError) and option is not None:
+        problem.hint = (
+            f"if the keys of {about}/{option}.yaml belong at the root, "
+            "begin it with the line: # @package _global_"
+        )
+    return problem
 
 
 def _values(node: Node, path: Path, composition: Composition) -> Any:
@@ -143,17 +157,41 @@ def _values(node: Node, path: Path, composition: Composition) -> Any:
     return node.value
 
 
-def _unresolved(composition: Composition) -> Iterable[Path]:
-    resolved = composition.resolution.values
-    for path, node in walk(composition.written):
-        if isinstance(node.value, str) and "${" in node.value and path not in resolved:
-            yield path
-
-
 def _without_reserved(tree: Node) -> Node:
     children = tree.children or {}
     kept = {key: child for key, child in children.items() if key not in RESERVED_NODES}
     return Node(tree.origin, children=kept)
+
+
+def _left_open(
+    composition: Composition, problems: list[BrevettiHydraError]
+) -> list[BrevettiHydraError]:
+    """Ask for what somebody wrote `???` for, although the class has a default."""
+    known = {problem.message for problem in problems}
+    found: list[BrevettiHydraError] = []
+    for path, node in walk(composition.written):
+        if path and node.children is None and node.value == MISSING:
+            name = dotted(path)
+            message = f"'{name}' has to be given: it is left open with '???'"
+            if not any(text.startswith(f"'{name}' ") for text in known):
+                where = node.origin.place()
+                found.append(MissingSettingError(message, where=where, hint=f"give it: {name}=..."))
+    return found
+
+
+def _booleans_as_numbers(composition: Composition) -> list[BrevettiHydraError]:
+    """Refuse true and false where a number is wanted; pydantic takes them for 1 and 0."""
+    found: list[BrevettiHydraError] = []
+    for path, node in walk(composition.written):
+        value = composition.resolution.values.get(path, node.value)
+        if not isinstance(value, bool) or not path or path[0] in RESERVED_NODES:
+            continue
+        shape = shape_at(composition.shape(), path, composition.filled)
+        if shape is not None and shape.annotation in (int, float):
+            kind = "an integer" if shape.annotation is int else "a number"
+            message = f"'{dotted(path)}' must be {kind}, but is {str(value).lower()}"
+            found.append(InvalidSettingError(message, where=node.origin.place()))
+    return found
 
 
 def _nodes_of_later(composition: Composition) -> list[BrevettiHydraError]:
@@ -188,10 +226,7 @@ def _for_records(settings: JobSettings, composition: Composition) -> dict[str, A
     )
     _write_back(composition.filled, plain)
     for path in composition.resolution.from_environment:
-        node = composition.filled.at(path)
-        if node is not None:
-            shape = shape_at(composition.shape(), path, composition.filled)
-            _put_back(plain, path, masked_value(node.value, shape, keep_references=True))
+        _put_back(plain, path, composition)
     return plain
 
 
@@ -206,59 +241,26 @@ def _write_back(node: Node, plain: dict[str, Any]) -> None:
             _write_back(child, plain[key])
 
 
-def _put_back(plain: dict[str, Any], path: Path, value: Any) -> None:
+def _put_back(plain: dict[str, Any], path: Path, composition: Composition) -> None:
+    """Put the unresolved text under a key.
+
+    Where the class made something else of the mapping that holds it, of that the whole is put.
+    """
     holder: Any = plain
+    for depth, key in enumerate(path):
+        if not isinstance(holder, dict) or key not in holder:
+            if depth:
+                _set(plain, path[:depth], recorded_at(composition, path[:depth]))
+            return
+        holder = holder[key]
+    _set(plain, path, recorded_at(composition, path))
+
+
+def _set(plain: dict[str, Any], path: Path, value: Any) -> None:
+    holder = plain
     for key in path[:-1]:
-        holder = holder.get(key) if isinstance(holder, dict) else None
-    if isinstance(holder, dict) and path[-1] in holder:
-        holder[path[-1]] = value
-
-
-def _without_secrets(
-    problems: list[BrevettiHydraError], composition: Composition
-) -> list[BrevettiHydraError]:
-    """Mask the values of secret settings in errors and their places."""
-    texts = [*secret_texts(composition), *_secret_arguments(composition)]
-    for problem in problems:
-        problem.message = masked_text(problem.message, texts)
-        problem.args = (problem.message,)
-        problem.notes = tuple(masked_text(note, texts) for note in problem.notes)
-        problem.hint = masked_text(problem.hint, texts) if problem.hint else None
-        if problem.where is not None:
-            label, excerpt = problem.where.label, masked_text(problem.where.excerpt, texts)
-            head, separator, argument = label.partition(": ")
-            if separator and head.startswith(("argument", "override")):
-                label = f"{head}: {masked_argument(argument, texts)}"
-            problem.where = Place(escape_control(label), problem.where.line, excerpt)
-    return problems
-
-
-def secret_texts(composition: Composition) -> list[str]:
-    """Give the written values of all settings of secret type."""
-    found: list[str] = []
-    for path, node in walk(composition.written):
-        shape = shape_at(composition.shape(), path, composition.written)
-        found += secrets_in(node.value, shape)
-        if path in composition.resolution.values:
-            found += secrets_in(composition.resolution.values[path], shape)
-        covered = node.covered
-        while covered is not None:
-            found += secrets_in(covered.plain(), shape)
-            covered = covered.covered
-    return [text for text in dict.fromkeys(found) if text]
-
-
-def _secret_arguments(composition: Composition) -> Iterable[str]:
-    """Give the texts of arguments for secret settings, also of those that cannot be read."""
-    from brevetti_hydra.config.overrides import split_key
-
-    for argument in composition.arguments:
-        try:
-            shape = shape_at(composition.shape(), split_key(argument), composition.written)
-        except OverrideSyntaxError:
-            continue
-        if shape is not None and shape.holds_secret and argument.value:
-            yield argument.value
+        holder = holder[key]
+    holder[path[-1]] = value
 
 
 def _in_reading_order(problems: list[BrevettiHydraError]) -> list[BrevettiHydraError]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from brevetti_hydra._masks import without_credentials
 from brevetti_hydra.errors import MissingExtraError
-from brevetti_hydra.storage.paths import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import to_json
-
 from brevetti_hydra._files import make_folder, write_whole
+from brevetti_hydra._json import json_bytes
 from brevetti_hydra.errors import StorageReadError
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ class LocalPlatform:
         return found
 
     def _write(self, info: dict[str, Any]) -> None:
-        content = to_json(info, indent=1) + b"\n"
+        content = json_bytes(info, indent=1) + b"\n"
         write_whole(self._info, content, point="info.written", durable=False)
 
 

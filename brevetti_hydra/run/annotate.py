@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._clock import SYSTEM_CLOCK, Clock
 from brevetti_hydra._files import lock, remove, write_whole
+from brevetti_hydra._json import json_bytes
 from brevetti_hydra.errors import WrongStateError
 from brevetti_hydra.run.settling import settle
 
@@ -52,7 +53,7 @@ def _annotate(folder: RunFolder, changes: dict[str, Any], clock: Clock) -> RunRe
         # With the lock nobody is between journal and record.
         record = settle(folder, clock=clock, is_locked=True)
         record = record.model_copy(update=changes)
-        content = record.model_dump_json(indent=1).encode() + b"\n"
+        content = json_bytes(record, indent=1) + b"\n"
         # Nothing but this file has it: it must outlive the machine.
         write_whole(folder.record, content, point="record.annotated")
     return record

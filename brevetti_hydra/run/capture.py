@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from brevetti_hydra.run.masking import Masking
+    from brevetti_hydra._masks import Masking
 
 __all__ = ["Capture", "Redirection", "RunLog"]
 
@@ -41,6 +41,10 @@ _MOST_PROMPT_BYTES = 4
 # A pseudo terminal hands data on a little later than it was written.
 _SETTLE_MS = 20
 _LONGEST_DRAIN_S = 2.0
+_LONGEST_WAIT_S = 0.5
+
+# What the thread is woken by.
+_DRAIN, _STOP = b"d", b"x"
 
 # Held by the run whose output is captured.
 _descriptors = threading.Lock()
@@ -60,6 +64,7 @@ class RunLog:
             StorageWriteError: It cannot be opened.
         """
         self.lost_bytes = 0
+        self._is_line_open = False
         self._out = Appender(path, point="log.opened")
 
     def write(self, content: bytes) -> None:
@@ -68,8 +73,13 @@ class RunLog:
             return
         try:
             self._out.append(content, point="log.written", durable=False)
+            self._is_line_open = not content.endswith(b"\n")
         except StorageWriteError:
             self.lost_bytes += len(content)
+
+    def write_line(self, content: bytes) -> None:
+        """Append some bytes that begin a line of their own."""
+        self.write(b"\n" + content if self._is_line_open else content)
 
     def fileno(self) -> int:
         """Give the descriptor, for faulthandler."""
@@ -129,6 +139,10 @@ class Capture:
         self._is_outlived = False
         self._wake: tuple[int, int] | None = None
         self._thread: threading.Thread | None = None
+        self._owner = os.getpid()
+        self._drains = threading.Lock()
+        self._is_idle = threading.Event()
+        self._open_line: int | None = None
 
     def start(self, *, stdout_to_stderr: bool = False) -> bool:
         """Begin to copy.
@@ -152,6 +166,24 @@ class Capture:
         self._thread.start()
         return True
 
+    def drain(self) -> None:
+        """Wait until everything printed until now is copied, and end the line it ends in.
+
+        For those who are about to write to stderr, or to run.log, themselves.
+        """
+        thread, wake = self._thread, self._wake
+        if thread is None or wake is None or os.getpid() != self._owner:
+            return
+        if thread is threading.current_thread() or not thread.is_alive():
+            return
+        _flush()
+        with self._drains:
+            self._is_idle.clear()
+            with suppress(OSError):
+                os.write(wake[1], _DRAIN)
+                # A child that never stops printing cannot be waited for.
+                self._is_idle.wait(_LONGEST_WAIT_S)
+
     def stop(self) -> None:
         """Give the descriptors back; everything written until now is in run.log then."""
         if self._thread is None or self._wake is None:
@@ -166,10 +198,11 @@ class Capture:
             os.dup2(stream.saved, stream.number)
             os.close(stream.saved)
         # Without a reader the thread has ended already: the job closed what was captured.
-        with suppress(BrokenPipeError):
-            os.write(self._wake[1], b"x")
-        os.close(self._wake[1])
-        self._drained.wait()
+        with self._drains:
+            with suppress(BrokenPipeError):
+                os.write(self._wake[1], _STOP)
+            os.close(self._wake[1])
+            self._drained.wait()
         if not self._is_outlived:
             self._thread.join()
         self._thread = None
@@ -215,24 +248,33 @@ class Capture:
         for reader in open_streams:
             poll.register(reader, select.POLLIN)
         deadline: float | None = None
+        is_asked = False
         while open_streams:
-            ready = [number for number, _ in poll.poll(self._patience_ms(open_streams, deadline))]
+            patience_ms = self._patience_ms(open_streams, is_ending=is_asked or deadline is not None)
+            ready = [number for number, _ in poll.poll(patience_ms)]
             for reader in ready:
                 if reader == wake:
+                    if os.read(wake, 1) == _DRAIN:
+                        is_asked = True
+                        continue
                     deadline = time.monotonic() + _LONGEST_DRAIN_S
                     poll.unregister(wake)
                 elif not self._copy_piece(open_streams[reader]):
                     poll.unregister(reader)
                     _close(open_streams.pop(reader))
-            if not ready:
+            if is_asked and not ready:
+                is_asked = False
+                self._end_line()
+                self._is_idle.set()
+            elif not ready:
                 self._show_prompts(open_streams.values())
             if deadline is not None and (not ready or time.monotonic() > deadline):
                 self._seal(open_streams.values())
         self._seal(())
         os.close(wake)
 
-    def _patience_ms(self, streams: dict[int, _Stream], deadline: float | None) -> int | None:
-        if deadline is not None and not self._is_sealed:
+    def _patience_ms(self, streams: dict[int, _Stream], *, is_ending: bool) -> int | None:
+        if is_ending and not self._is_sealed:
             return _SETTLE_MS if any(one.terminal >= 0 for one in streams.values()) else 0
         return _HELD_WAIT_MS if any(one.mask.held for one in streams.values()) else None
 
@@ -255,6 +297,14 @@ class Capture:
             if self._write_above is not None and self._write_above(content):
                 return
         write_all(stream.target, content)
+        self._open_line = None if content.endswith(b"\n") else stream.target
+
+    def _end_line(self) -> None:
+        """End an unfinished line, if what is written to stderr next would go on in it."""
+        target, self._open_line = self._open_line, None
+        stderr = next((stream.target for stream in self._streams if stream.number == 2), None)  # noqa: PLR2004 - stderr's number
+        if target is not None and stderr is not None and _is_same(target, stderr):
+            write_all(target, b"\n")
 
     def _show_prompts(self, streams: Any) -> None:
         for stream in streams:
@@ -266,6 +316,7 @@ class Capture:
             return
         for stream in streams:
             self._show(stream, stream.mask.flush())
+        self._end_line()
         self._is_sealed = True
         self._is_outlived = bool(streams)
         self._drained.set()
@@ -354,6 +405,16 @@ class Redirection:
         self._saved = -1
         sys.stdout = self._stdout
         _descriptors.release()
+
+
+def _is_same(one: int, other: int) -> bool:
+    """Tell whether two descriptors write to the same file, pipe or terminal."""
+    if one == other:
+        return True
+    try:
+        return os.path.sameopenfile(one, other)
+    except OSError:
+        return False
 
 
 def _writes_to(stream: Any, number: int) -> bool:

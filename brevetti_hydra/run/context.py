@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Self, SupportsFloat
 
 from brevetti_hydra._clock import SYSTEM_CLOCK, Clock, format_utc
 from brevetti_hydra._files import make_folder
+from brevetti_hydra._json import encodable
+from brevetti_hydra._masks import Masking
 from brevetti_hydra.errors import (
     InvalidMetricError,
     NotRunningError,
@@ -17,7 +19,6 @@ from brevetti_hydra.errors import (
 )
 from brevetti_hydra.record import RunRecord, RunState
 from brevetti_hydra.run.folders import RunFolder, new_run_id, runs_root
-from brevetti_hydra.run.masking import Masking
 from brevetti_hydra.run.metrics import check_metric_name, to_metric
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ class RunContext:
             observers: Called with each event, after it was written. One that has a method
                 `write_above(content: bytes) -> bool` may show the job's output on a terminal, so
                 that it does not tear a progress bar; False leaves it to the run. One that has
-                `close()` is closed before a debugger takes the terminal.
+                `follow(drain: Callable[[], None])` can wait by it until all that was printed is
+                shown, before it writes itself. One that has `close()` is closed before a debugger
+                takes the terminal.
             stdout_to_stderr: Send what the job prints to stderr: stdout belongs to `--json`.
             git: A look at the job's tree that was begun earlier (`git.begin_git`).
 
@@ -124,22 +127,25 @@ class RunContext:
         return context
 
     def _plan_record(self, run_id: str, created: str) -> RunRecord:
-        plan, node, mask = self.plan, self.plan.run_node, self._masking
+        plan, node, mask = self.plan, self.plan.recorded.run, self._masking
+        fields = {
+            "job": plan.job.model_dump(),
+            "name": mask.tree(node.name),
+            "note": mask.tree(node.note),
+            "tags": mask.tree(node.tags),
+            "parent": mask.tree(plan.recorded.job.parent),
+            "overrides": mask.tree(plan.overrides),
+            "command": mask.tree(plan.command),
+            "settings": mask.tree(plan.settings_json),
+            "storage": self.folder.storage,
+        }
         return RunRecord(
             run_id=run_id,
             folder=self.folder.name,
-            job=plan.job,
             state=RunState.PLANNED,
-            name=mask.tree(node.name),
-            note=mask.tree(node.note),
-            tags=tuple(mask.tree(node.tags)),
-            parent=plan.job_node.parent,
             created=created,
             seed=node.seed,
-            overrides=tuple(mask.tree(plan.overrides)),
-            command=tuple(mask.tree(plan.command)),
-            settings=mask.tree(plan.settings_json),
-            storage=self.folder.storage,
+            **encodable(fields),
         )
 
     # --- lifecycle ---
@@ -196,7 +202,7 @@ class RunContext:
             observers=self._observers,
             masking=self._masking,
             datasets=datasets,
-            warnings=[*self.plan.warnings, *warnings],
+            warnings=[self._masking.text(text) for text in (*self.plan.warnings, *warnings)],
             git=self._git,
             stdout_to_stderr=self._stdout_to_stderr,
         )
@@ -215,9 +221,19 @@ class RunContext:
         return self._record.state if self._session is None else self._session.recorder.state
 
     @property
+    def is_begun(self) -> bool:
+        """Whether this process has begun an attempt of the run."""
+        return self._session is not None
+
+    @property
     def is_running(self) -> bool:
         """Whether the job may write: its run() is at work, in this process."""
         return self._session is not None and self._session.is_running
+
+    @property
+    def masking(self) -> Masking:
+        """What takes the run's secrets out of texts."""
+        return self._masking
 
     @property
     def stop_requested(self) -> bool:
@@ -372,7 +388,8 @@ def _info_secrets(plan: RunPlan) -> list[str]:
 def _job_dir(plan: RunPlan) -> Path | None:
     if plan.job_dir is None:
         return None
-    from brevetti_hydra.storage.paths import is_remote, local_path, without_credentials
+    from brevetti_hydra._masks import without_credentials
+    from brevetti_hydra.storage.paths import is_remote, local_path
 
     if is_remote(plan.job_dir):
         raise PlatformNotAvailableError(

@@ -26,8 +26,10 @@ def planned_datasets(plan: RunPlan) -> tuple[list[Dataset], list[Dataset]]:
         return [], []
     from brevetti_hydra.storage.dataset import Dataset
 
+    shown = {name: node.bucket for name, node in plan.recorded.job.datasets.items()}
     configured = [
-        Dataset.from_node(name, node, base=plan.start_folder) for name, node in nodes.items()
+        Dataset.from_node(name, node, shown=shown.get(name), base=plan.start_folder)
+        for name, node in nodes.items()
     ]
     added = [
         Dataset(

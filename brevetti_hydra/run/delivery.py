@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.record import RunRecord
     from brevetti_hydra.run.folders import RunFolder
 
-__all__ = ["deliver", "is_delivered"]
+__all__ = ["deliver"]
 
 _ENVELOPE = frozenset({"seq", "attempt", "at", "kind"})
 
@@ -47,11 +47,6 @@ def deliver(folder: RunFolder, record: RunRecord, platform: Platform) -> None:
         if last > done:
             content = json.dumps({"seq": last}).encode() + b"\n"
             write_whole(folder.delivered, content, point="delivery.noted", durable=False)
-
-
-def is_delivered(folder: RunFolder, seq: int) -> bool:
-    """Tell whether an event, and all before it, have been sent."""
-    return _cursor(folder) >= seq
 
 
 def _deliver_one(event: dict[str, Any], record: RunRecord, platform: Platform) -> None:

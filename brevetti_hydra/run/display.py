@@ -18,7 +18,7 @@ from brevetti_hydra.record import RunState
 from brevetti_hydra.run.events import ProgressReported, StateChanged, Warned
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import TextIO
 
     from rich.progress import Progress, TaskID
@@ -59,9 +59,21 @@ class Display:
         self._owns: TextIO | None = None
         self._view: _View | None = None
         self._lock = threading.Lock()
+        self._drain: Callable[[], None] | None = None
+
+    def follow(self, drain: Callable[[], None]) -> None:
+        """Write only after what the job has printed until then.
+
+        Args:
+            drain: Waits until all of it is shown.
+        """
+        self._drain = drain
 
     def __call__(self, event: RunEvent) -> None:
         """Show one event."""
+        if self._drain is not None and self._writes_line(event):
+            # Without the lock: what is shown meanwhile may need it (`write_above`).
+            self._drain()
         with self._lock, suppress(OSError, ValueError):
             self._show(event)
 
@@ -89,6 +101,13 @@ class Display:
         """Let stderr go."""
         if self._descriptor is not None:
             os.close(self._descriptor)
+
+    def _writes_line(self, event: RunEvent) -> bool:
+        view = self._view
+        if isinstance(event, ProgressReported):
+            return isinstance(view, _Lines) and view.is_due
+        # A run that begins has printed nothing yet, and of one that ends everything is shown.
+        return isinstance(event, Warned)
 
     def _show(self, event: RunEvent) -> None:
         if isinstance(event, StateChanged):
@@ -182,12 +201,16 @@ class _Lines:
         self._last_s: float | None = None
         self._held = ""
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the next epoch will be shown at once."""
+        return self._last_s is None or self._clock.monotonic() - self._last_s >= _LINE_EVERY_S
+
     def progress(self, epoch: int, metrics: Mapping[str, float]) -> None:
         of = f"/{self.total}" if self.total else ""
         text = f"epoch {epoch}{of}  {_metrics_text(metrics)}".rstrip()
-        now = self._clock.monotonic()
-        if self._last_s is None or now - self._last_s >= _LINE_EVERY_S:
-            self._last_s, self._held = now, ""
+        if self.is_due:
+            self._last_s, self._held = self._clock.monotonic(), ""
             self.line(text)
         else:
             self._held = text
@@ -300,7 +323,13 @@ class _Bar:
     def _begin(self) -> tuple[Progress, TaskID]:
         # Imported here: 60 ms that a run without a terminal, or without progress, saves.
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
         from rich.table import Column
 
         console = Console(file=self._stream, force_terminal=True)
@@ -311,6 +340,8 @@ class _Bar:
             ),
             BarColumn(bar_width=16),
             TimeElapsedColumn(),
+            # Where nobody knows how many epochs there are, nothing is known to be left.
+            *([TimeRemainingColumn(), TextColumn("left")] if self.total else []),
             TextColumn(
                 "{task.fields[metrics]}",
                 markup=False,

@@ -19,7 +19,7 @@ _VARIABLES = frozenset(
 )
 _FAMILIES = (
     *("OMP_", "KMP_", "MKL_", "OPENBLAS_", "BLIS_", "GOTO_", "VECLIB_", "NUMEXPR_", "ATEN_"),
-    *("ONEDNN_", "DNNL_", "CUBLAS_", "CUDNN_", "NCCL_", "TORCH_", "XLA_", "TF_"),
+    *("ONEDNN_", "DNNL_", "CUBLAS_", "CUDNN_", "NCCL_", "TORCH_", "XLA_"),
 )
 _NO_NUMBERS = ("KEY", "TOKEN", "SECRET", "PASS", "CREDENTIAL", "AUTH")
 

@@ -31,7 +31,9 @@ _FOLDER_NAME = r"(?s)\d{8}T\d{6}Z-.+-([0-9a-f]{10})"
 
 def runs_root(root: str | os.PathLike[str] | None = None) -> Path:
     """Give the folder of all runs: `root`, else $BREVETTI_HYDRA_RUNS, else `./runs`."""
-    return Path(os.path.abspath(root or os.environ.get(RUNS_VARIABLE) or "runs"))  # noqa: PTH100 - links stay
+    chosen = os.fspath(root or os.environ.get(RUNS_VARIABLE) or "runs")
+    # No shell expands what stands behind a '=' or between quotes.
+    return Path(os.path.abspath(os.path.expanduser(chosen)))  # noqa: PTH100, PTH111 - links stay
 
 
 def new_run_id() -> str:
@@ -108,16 +110,27 @@ class RunFolder:
     def make(self) -> None:
         """Make the run's folder, and the folder of all runs with a `.gitignore` of `*`.
 
+        A folder of all runs that was there before is left as it is: it may be somebody's project.
+
         Raises:
             StorageWriteError: It cannot be made.
             FileExistsError: A run of that id stands there already.
         """
-        make_folder(self.runs_root, point="root.made")
-        ignore = self.runs_root / ".gitignore"
-        if not ignore.exists():
+        if not self.runs_root.is_dir() and self._make_root():
             # So that a run does not make the tree dirty.
+            ignore = self.runs_root / ".gitignore"
             write_whole(ignore, b"*\n", point="root.ignored", durable=False)
         make_folder(self.root, point="folder.made", exist_ok=False)
+
+    def _make_root(self) -> bool:
+        """Make the folder of all runs; False where another process was quicker."""
+        try:
+            make_folder(self.runs_root, point="root.made", exist_ok=False)
+        except FileExistsError:
+            # A file in its place is no folder, and an error.
+            make_folder(self.runs_root, point="root.made")
+            return False
+        return True
 
     def at_storage(self, storage: str) -> RunFolder:
         """Give the same folder with the storage space that a record names."""
@@ -157,8 +170,16 @@ class RunFolder:
 
     @property
     def patch(self) -> Path:
-        """What the job's tracked .py and YAML files differ in from the commit."""
+        """What the job's tracked .py and YAML files differed in from the commit, at first."""
         return self.root / "config" / "uncommitted.patch"
+
+    def environment_of(self, attempt: int) -> Path:
+        """Where a later attempt keeps its environment; the first one's is in the snapshot."""
+        return self.root / "config" / f"environment-{attempt}.json"
+
+    def patch_of(self, attempt: int) -> Path:
+        """Where an attempt keeps what its code differs in from the commit."""
+        return self.patch if attempt == 1 else self.patch.with_stem(f"{self.patch.stem}-{attempt}")
 
     @property
     def log(self) -> Path:

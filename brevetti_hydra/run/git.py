@@ -1,7 +1,8 @@
 """What git knows about the code of a run: commit, state and patch, asked for while others work.
 
 Git never runs a program that the repository names: no file-system monitor, no hooks, no external
-diff and no text conversion. It never takes a lock, so that no other git has to wait.
+diff, no text conversion, and no filter but those that the user's own configuration names. A partial
+clone fetches nothing. Git never takes a lock, so that no other git has to wait.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ __all__ = [
     "MOST_PATCH_BYTES",
     "GitProbe",
     "GitState",
+    "ask_git",
     "begin_git",
-    "is_forbidden",
+    "refuse_copy",
 ]
 
 _SAFE = "-c core.fsmonitor=false -c core.hooksPath=/dev/null -c core.quotePath=false"
@@ -35,6 +37,29 @@ _QUESTIONS = {
     ),
 }
 
+# `status` and `diff` read changed files through the filters that the configuration names: programs.
+# This question runs none. Filters by other scopes than the repository's are the user's own.
+_NO_FILTERS = """
+keys=$(git -C "$0" config --show-scope --name-only --get-regexp '^filter[.]')
+test $? -le 1 || exit
+count=0
+while read -r scope key; do
+  case $scope in local | worktree) ;; *) continue ;; esac
+  for part in clean process required; do
+    export "GIT_CONFIG_KEY_$count=${key%.*}.$part" "GIT_CONFIG_VALUE_$count="
+    count=$((count + 1))
+  done
+done <<END
+$keys
+END
+if test $count -gt 0; then
+  export "GIT_CONFIG_KEY_$count=brevetti.asks" "GIT_CONFIG_VALUE_$count=1"
+  export GIT_CONFIG_COUNT=$((count + 1))
+  # A git that knows no such variables (before 2.31) would run the filters.
+  test "$(git -C "$0" config brevetti.asks)" = 1 || exit
+fi
+"""
+
 # Limits of what is kept of uncommitted changes.
 MOST_FILE_BYTES = 1_000_000
 MOST_PATCH_BYTES = 20_000_000
@@ -45,9 +70,19 @@ _FORBIDDEN_NAME = r"(^|/)\.env|\.pem$|key[^/]*$"
 _USERINFO = r"(?<=://)[^/@]+@"
 
 
-def is_forbidden(name: str) -> bool:
-    """Tell whether a file's name says that it may hold secrets."""
-    return re.search(_FORBIDDEN_NAME, name.lower()) is not None
+def refuse_copy(name: str, size_bytes: int, left_bytes: int) -> str | None:
+    """Give the reason why a source, or what differs in it, is not kept; None if it may be.
+
+    Args:
+        name: The file's name, with its folders.
+        size_bytes: How much there is to keep.
+        left_bytes: How much may still be kept in all.
+    """
+    if re.search(_FORBIDDEN_NAME, name.lower()):
+        return "its name may stand for a secret"
+    if size_bytes > MOST_FILE_BYTES:
+        return "larger than 1 MB"
+    return "more than 20 MB in all" if size_bytes > left_bytes else None
 
 
 class GitState(NamedTuple):
@@ -156,26 +191,37 @@ class GitProbe:
 def begin_git(folder: str | os.PathLike[str]) -> GitProbe:
     """Ask git about the tree that holds a folder, and go on at once."""
     mark = os.urandom(16).hex()
-    if not hasattr(os, "posix_spawn"):
-        return GitProbe(0, -1, mark)
     # One shell asks one question after the other: it takes 1 ms to start, and another core to run,
     # where starting git itself takes 4 ms each time.
-    script = "".join(
+    script = _NO_FILTERS + "".join(
         f'git -C "$0" {_SAFE} {question}; printf "\\n{mark} %d\\n" $?\n'
         for question in _QUESTIONS.values()
     )
+    pid, reader = ask_git(script, os.path.abspath(folder))  # noqa: PTH100 - any text
+    return GitProbe(pid, reader, mark)
+
+
+def ask_git(script: str, *arguments: str) -> tuple[int, int]:
+    """Start a shell that asks git, and go on at once; posix_spawn needs no import and no fork.
+
+    Args:
+        script: What the shell runs.
+        arguments: Its `$0`, `$1` and so on.
+
+    Returns:
+        The shell's process id, and where its stdout can be read; 0 and -1 where there is no shell.
+    """
+    if not hasattr(os, "posix_spawn"):
+        return 0, -1
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
+        # No transport at all.
+        "GIT_ALLOW_PROTOCOL": "none",
+        "GIT_NO_LAZY_FETCH": "1",
         "LC_ALL": "C",
     }
-    pid, reader = _spawn(["sh", "-c", script, os.path.abspath(folder)], environment)  # noqa: PTH100 - any text
-    return GitProbe(pid, reader, mark)
-
-
-def _spawn(command: list[str], environment: dict[str, str]) -> tuple[int, int]:
-    """Start a process whose stdout can be read; posix_spawn needs no import and no fork."""
     reader, writer = os.pipe()
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -183,6 +229,7 @@ def _spawn(command: list[str], environment: dict[str, str]) -> tuple[int, int]:
         (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
     ]
     try:
+        command = ["sh", "-c", script, *arguments]
         return os.posix_spawn("/bin/sh", command, environment, file_actions=actions), reader
     except OSError:
         os.close(reader)
@@ -233,14 +280,6 @@ class _Allowed:
             return any(not folder or name.startswith(f"{folder}/") for folder in self._folders)
         return name in self._yaml
 
-    def refuse(self, name: str, size_bytes: int, left_bytes: int) -> str | None:
-        """Give the reason why a source's differences are not kept, or None."""
-        if is_forbidden(name):
-            return "its name may stand for a secret"
-        if size_bytes > MOST_FILE_BYTES:
-            return "larger than 1 MB"
-        return "more than 20 MB in all" if size_bytes > left_bytes else None
-
 
 def _relative(path: str, top: str) -> str:
     """Give a path below the top of the tree; a name that nothing has for one outside."""
@@ -260,7 +299,7 @@ def _filter_patch(diff: bytes, allowed: _Allowed) -> tuple[bytes, list[tuple[str
         name = _patched_name(part)
         if not allowed.is_source(name):
             continue
-        reason = allowed.refuse(name, len(part), left_bytes)
+        reason = refuse_copy(name, len(part), left_bytes)
         if reason is None:
             kept.append(part)
             left_bytes -= len(part)

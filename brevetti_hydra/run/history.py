@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brevetti_hydra._clock import SYSTEM_CLOCK, Clock
-from brevetti_hydra._text import plural, similar_name
+from brevetti_hydra._text import error_text, plural, similar_name
 from brevetti_hydra.errors import (
     AmbiguousRunError,
     RecordUnreadableError,
@@ -92,7 +92,11 @@ def _created(folder: RunFolder) -> str:
 
 def _is_meant(name: str, text: str, digits: str, root: Path) -> bool:
     short = short_id_of(name) or ""
-    if name.startswith(text) or short.startswith(digits):
+    if name.startswith(text):
+        return True
+    if not digits:
+        return False  # '-' is the beginning of nothing
+    if short.startswith(digits):
         return True
     # More of the id than the folder's name has: the record knows the rest.
     return digits.startswith(short) and _run_id(RunFolder(root / name)).startswith(digits)
@@ -161,11 +165,18 @@ def list_runs(
             records.append(settle(folder, clock=clock))
         except RunNotFoundError:
             continue  # its process is making it, or died while it did
-        except RecordUnreadableError as error:
+        except Exception as error:  # noqa: BLE001 - one bad folder must not hide all other runs
             if on_damage is not None:
-                on_damage(folder, error)
+                on_damage(folder, _damage(folder, error))
     records.sort(key=lambda record: record.created, reverse=True)
     return records
+
+
+def _damage(folder: RunFolder, error: Exception) -> RecordUnreadableError:
+    if isinstance(error, RecordUnreadableError):
+        return error
+    note = f"{type(error).__name__}: {error_text(error)}"
+    return RecordUnreadableError(f"cannot read the run in '{folder.root}'", notes=[note[:300]])
 
 
 def read_record(

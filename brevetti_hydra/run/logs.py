@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from brevetti_hydra._masks import Masking
     from brevetti_hydra.run.capture import RunLog
-    from brevetti_hydra.run.masking import Masking
 
 __all__ = ["job_logger"]
 

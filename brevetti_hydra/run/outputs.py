@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import os
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import to_json
-
 from brevetti_hydra._files import write_whole
+from brevetti_hydra._json import json_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from brevetti_hydra._masks import Masking
     from brevetti_hydra.record import Failure, RunRecord
-    from brevetti_hydra.run.masking import Masking
     from brevetti_hydra.run.plan import RunPlan
+    from brevetti_hydra.storage.dataset import Dataset
 
 __all__ = ["build_output", "describe_job", "write_output"]
 
@@ -26,19 +25,27 @@ _INFO_KEYS = (
 )
 
 
-def describe_job(plan: RunPlan, record: RunRecord, masking: Masking) -> dict[str, Any]:
+def describe_job(
+    plan: RunPlan, record: RunRecord, datasets: Iterable[Dataset], masking: Masking
+) -> dict[str, Any]:
     """Describe the job in the shape of info.json: the platform's words, then what the run knows.
 
     Secrets are masked, the api key among them.
+
+    Args:
+        plan: What is run.
+        record: The run as it stands.
+        datasets: The datasets that the job works with.
+        masking: Takes secrets out.
     """
     info = plan.info or {}
-    node = plan.job_node
+    node = plan.recorded.job
     known = {
-        "id": plan.platform_node.job_id or info.get("id") or record.run_id,
+        "id": plan.recorded.platform.job_id or info.get("id") or record.run_id,
         "name": plan.job.name,
         "run_id": info.get("run_id") or record.folder,
         "settings": plan.settings_json,
-        "datasets": info.get("datasets") or _describe_datasets(plan),
+        "datasets": _describe_datasets(plan, datasets),
         "models": info.get("models") or [{"id": k, "bucket": v} for k, v in node.models.items()],
         "parent": info.get("parent") or node.parent,
         "tags": info.get("tags") or [{"name": name} for name in node.tags],
@@ -54,20 +61,27 @@ def _model_path(model: str | None) -> str | None:
     return None if model is None else f"artifacts/{model}"
 
 
-def _describe_datasets(plan: RunPlan) -> list[dict[str, Any]]:
-    if not plan.job_node.datasets:
-        return []
-    from brevetti_hydra.storage.paths import without_credentials
-
-    return [
-        {
-            "id": node.id or name,
-            "name": name,
-            "bucket": without_credentials(node.bucket),
-            "tags": [{"name": tag} for tag in node.tags],
-        }
-        for name, node in plan.job_node.datasets.items()
+def _describe_datasets(plan: RunPlan, datasets: Iterable[Dataset]) -> list[dict[str, Any]]:
+    """Describe the job's datasets; those that the platform sent stay in its own words."""
+    sent = [
+        entry
+        for entry in (plan.info or {}).get("datasets") or []
+        if entry["name"] not in plan.job_node.datasets
     ]
+    names = {entry["name"] for entry in sent}
+    own = [dataset for dataset in datasets if dataset.name not in names]
+    return [*(_describe_dataset(plan, dataset) for dataset in own), *sent]
+
+
+def _describe_dataset(plan: RunPlan, dataset: Dataset) -> dict[str, Any]:
+    node = plan.recorded.job.datasets.get(dataset.name)
+    tags = dataset.tags if node is None else node.tags
+    return {
+        "id": plan.recorded_id(dataset),
+        "name": dataset.name,
+        "bucket": dataset.shown,
+        "tags": [{"name": tag} for tag in tags],
+    }
 
 
 def build_output(
@@ -85,7 +99,7 @@ def build_output(
         failure: What ended the run; it stands at `error`.
     """
     output: dict[str, Any] = {
-        "output": {name: _plain(value) for name, value in record.metrics.items()},
+        "output": dict(record.metrics),
         "environment": {
             "BUILD_ID": os.environ.get("BUILD_ID"),
             "python": environment.get("python", {}).get("build"),
@@ -97,13 +111,6 @@ def build_output(
     if failure is not None:
         output["error"] = failure.model_dump()
     return output
-
-
-def _plain(value: float) -> float | str:
-    """Give what JSON can hold: NaN and the infinities as text, as in the record."""
-    if math.isfinite(value):
-        return value
-    return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
 
 
 def _describe_git(git: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -124,6 +131,5 @@ def write_output(path: Path, output: Mapping[str, Any]) -> None:
     Raises:
         StorageWriteError: The disk did not take it.
     """
-    # A tenth of the time that json takes to indent.
-    content = to_json(output, indent=1) + b"\n"
+    content = json_bytes(output, indent=1) + b"\n"
     write_whole(path, content, point="output.written", durable=False)

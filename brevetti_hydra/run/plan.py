@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from brevetti_hydra.settings import ReservedNodes
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from brevetti_hydra.record import JobRef
     from brevetti_hydra.settings import JobNode, JobSettings, PlatformNode, RunNode
+    from brevetti_hydra.storage.dataset import Dataset
 
 __all__ = ["ConfigText", "RunPlan"]
 
@@ -42,6 +45,7 @@ class RunPlan:
         job_node: The `job` node.
         platform_node: The `platform` node.
         run_node: The `run` node.
+        recorded: The reserved nodes as records show them: `${oc.env:X}` unresolved.
         info: What info.json says, when one was given; it may hold the api key.
         start_folder: The working directory of the start, from which relative buckets are meant.
         job_dir: A folder that replaces the run's own storage space, or None.
@@ -64,6 +68,7 @@ class RunPlan:
         "overrides",
         "package_folders",
         "platform_node",
+        "recorded",
         "run_node",
         "secrets",
         "settings",
@@ -82,6 +87,7 @@ class RunPlan:
         job_node: JobNode,
         platform_node: PlatformNode,
         run_node: RunNode,
+        recorded: ReservedNodes | None = None,
         config: Mapping[str, Any] | None = None,
         origins: Mapping[str, Sequence[str]] | None = None,
         choices: Mapping[str, str | None] | None = None,
@@ -102,6 +108,7 @@ class RunPlan:
         self.job_node = job_node
         self.platform_node = platform_node
         self.run_node = run_node
+        self.recorded = recorded or ReservedNodes(job_node, platform_node, run_node)
         self.config = dict(config or {})
         self.origins = {key: list(writers) for key, writers in (origins or {}).items()}
         self.choices = dict(choices or {})
@@ -115,6 +122,11 @@ class RunPlan:
         self.secrets = tuple(secrets)
         self.warnings = tuple(warnings)
         self.package_folders = tuple(package_folders)
+
+    def recorded_id(self, dataset: Dataset) -> str:
+        """Give the id of a dataset as records show it."""
+        node = self.recorded.job.datasets.get(dataset.name)
+        return dataset.id if node is None else node.id or dataset.name
 
     def __setattr__(self, name: str, value: object) -> None:
         """Take each value once."""

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._files import lock, write_whole
+from brevetti_hydra._json import json_bytes
 from brevetti_hydra.errors import NotOwnerError, StorageWriteError
 from brevetti_hydra.record import ArtifactRef, RunRecord, RunState
 from brevetti_hydra.run.events import (
@@ -19,7 +20,7 @@ from brevetti_hydra.run.events import (
     Warned,
 )
 from brevetti_hydra.run.metrics import metric_json, metric_key
-from brevetti_hydra.run.replay import with_artifacts
+from brevetti_hydra.run.replay import with_artifact
 from brevetti_hydra.run.states import Step, walk
 
 if TYPE_CHECKING:
@@ -195,15 +196,15 @@ class Recorder:
         known = {artifact.path: artifact for artifact in self._record.artifacts}
         for path in known.keys() - {artifact.path for artifact in found}:
             self._report("artifact", {"removed": path})
-            self._replace_artifacts([], removed=path)
+            self._replace_artifact(None, path)
         for artifact in found:
             if known.get(artifact.path) != artifact:
                 self._report("artifact", {"artifact": artifact.model_dump()})
-                self._replace_artifacts([artifact])
+                self._replace_artifact(artifact, artifact.path)
                 self._tell(ArtifactStored(artifact))
 
-    def _replace_artifacts(self, new: list[ArtifactRef], *, removed: str | None = None) -> None:
-        artifacts = with_artifacts(self._record, new, removed=removed)
+    def _replace_artifact(self, new: ArtifactRef | None, path: str) -> None:
+        artifacts = with_artifact(self._record.artifacts, path, new)
         self._record = self._record.model_copy(update={"artifacts": artifacts})
 
     def warn(self, text: str) -> None:
@@ -283,7 +284,7 @@ def write_record(
     record = record.model_copy(
         update={"journal_bytes": _size_bytes(folder), **({} if is_own else _annotations(folder))}
     )
-    content = record.model_dump_json(indent=1).encode()
+    content = json_bytes(record, indent=1)
     write_whole(folder.record, content + b"\n", point="record.written", durable=durable)
     return record
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -13,7 +14,7 @@ from brevetti_hydra.run.states import Step, walk
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["replay", "with_artifacts"]
+__all__ = ["replay", "with_artifact"]
 
 
 def replay(record: RunRecord | None, events: Iterable[dict[str, Any]]) -> RunRecord | None:
@@ -66,15 +67,18 @@ def _change(record: RunRecord, kind: str, event: dict[str, Any]) -> dict[str, An
     if kind == "metric":
         return {"metrics": {**record.metrics, event["name"]: float(event["value"])}}
     if kind == "artifact":
-        new = [ArtifactRef(**event["artifact"])] if "artifact" in event else []
-        return {"artifacts": with_artifacts(record, new, removed=event.get("removed"))}
+        new = ArtifactRef(**event["artifact"]) if "artifact" in event else None
+        path = event["removed"] if new is None else new.path
+        return {"artifacts": with_artifact(record.artifacts, path, new)}
     return {}
 
 
-def with_artifacts(
-    record: RunRecord, new: Iterable[ArtifactRef], *, removed: str | None = None
+def with_artifact(
+    artifacts: tuple[ArtifactRef, ...], path: str, new: ArtifactRef | None
 ) -> tuple[ArtifactRef, ...]:
-    """Change the artifacts of a record: a new one replaces one of the same path."""
-    found = {artifact.path: artifact for artifact in record.artifacts}
-    found |= {artifact.path: artifact for artifact in new}
-    return tuple(found[path] for path in sorted(found) if path != removed)
+    """Replace the artifact of a path, or add or remove (None) it; they are sorted by path."""
+    # A run may have thousands, and each is an event of its own.
+    begin = bisect_left(artifacts, path, key=lambda artifact: artifact.path)
+    is_known = begin < len(artifacts) and artifacts[begin].path == path
+    added = () if new is None else (new,)
+    return (*artifacts[:begin], *added, *artifacts[begin + is_known :])

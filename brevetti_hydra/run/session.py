@@ -14,10 +14,13 @@ from __future__ import annotations
 
 import signal
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._clock import format_utc
 from brevetti_hydra._files import lock, make_folder, remove
+from brevetti_hydra._json import encodable
+from brevetti_hydra._text import error_text
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     RunInterrupted,
@@ -37,8 +40,14 @@ from brevetti_hydra.run.liveness import this_process
 from brevetti_hydra.run.outputs import build_output, describe_job, write_output
 from brevetti_hydra.run.recorder import Recorder
 from brevetti_hydra.run.seeding import Seeding
-from brevetti_hydra.run.settling import load_snapshot, settle
-from brevetti_hydra.run.snapshot import take_snapshot, write_snapshot
+from brevetti_hydra.run.settling import settle
+from brevetti_hydra.run.snapshot import (
+    summarize_environment,
+    take_environment,
+    take_snapshot,
+    write_environment,
+    write_snapshot,
+)
 from brevetti_hydra.run.states import Step
 from brevetti_hydra.run.stopping import StopRequests
 
@@ -46,11 +55,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from brevetti_hydra._clock import Clock
+    from brevetti_hydra._masks import Masking
     from brevetti_hydra.record import Runnable
     from brevetti_hydra.run.events import Observer
     from brevetti_hydra.run.folders import RunFolder
     from brevetti_hydra.run.git import GitProbe
-    from brevetti_hydra.run.masking import Masking
     from brevetti_hydra.run.plan import RunPlan
     from brevetti_hydra.storage.dataset import Dataset
 
@@ -202,24 +211,40 @@ class Session:
     # --- before run() ---
 
     def _prepare(self) -> None:
-        around, folder = self._around, self._folder
+        around = self._around
         self._heartbeat = Heartbeat(self._claimed, self._plan.run_node.lease_s)
         self._start_capture()
         for warning in around.warnings:
             self.recorder.warn(warning)
-        if not self.recorder.record.snapshot_sha256:
-            snapshot = take_snapshot(self._plan, folder, around.masking, self._git, around.datasets)
-            self._environment = snapshot.environment
-            digest = write_snapshot(folder, snapshot)
-        else:
-            self._environment = load_snapshot(folder).environment
-            digest = ""
-        job = describe_job(self._plan, self.recorder.record, around.masking)
+        self._clear_temp()
+        step = self._write_inputs(self._begin(RunState.RUNNING, self._number))
+        job = describe_job(self._plan, self.recorder.record, around.datasets, around.masking)
         self._platform.open(job | {"api_key": None})
-        step = self._begin(RunState.RUNNING, self._number)
-        self.recorder.step(step._replace(snapshot_sha256=digest))
+        self.recorder.step(step)
         self._write_output(None)
         self._seeding.start()
+
+    def _clear_temp(self) -> None:
+        """Remove what a killed attempt has left: scratch space begins empty."""
+        if self._folder.temp_dir.exists():
+            try:
+                remove(self._folder.temp_dir, point="temp.removed")
+            except StorageWriteError as error:
+                self.recorder.warn(f"the last attempt's scratch space is left: {error.message}")
+
+    def _write_inputs(self, step: Step) -> Step:
+        """Write the snapshot, or a later attempt's environment; the step tells where it is."""
+        plan, folder, around = self._plan, self._folder, self._around
+        environment = take_environment(plan, folder, around.masking, self._git, self._number)
+        self._environment = environment
+        path, digest = folder.snapshot, ""
+        if self.recorder.record.snapshot_sha256:
+            path = write_environment(folder, environment, self._number)
+        else:
+            snapshot = take_snapshot(plan, folder, around.masking, environment, around.datasets)
+            digest = write_snapshot(folder, snapshot)
+        summary = summarize_environment(environment, path.relative_to(folder.root).as_posix())
+        return step._replace(snapshot_sha256=digest, environment=summary)
 
     def _start_capture(self) -> None:
         around = self._around
@@ -231,6 +256,8 @@ class Session:
         if capture.start(stdout_to_stderr=around.stdout_to_stderr):
             self._capture = capture
             self.is_copied = True
+            for observer in around.observers:
+                getattr(observer, "follow", bool)(capture.drain)
         else:
             self.recorder.warn(
                 "stdout and stderr are not copied to run.log: another run of this process has them"
@@ -276,7 +303,7 @@ class Session:
         from brevetti_hydra.storage.contents import list_artifacts
 
         found = list_artifacts(self._folder.artifacts_dir)
-        self.recorder.artifacts([ArtifactRef(**file._asdict()) for file in found])
+        self.recorder.artifacts([ArtifactRef(**encodable(file._asdict())) for file in found])
 
     def _write_output(self, failure: Failure | None, model: str | None = None) -> None:
         # What a stale attempt has to say must not replace what the newer one wrote.
@@ -285,7 +312,7 @@ class Session:
         if model is not None:
             record = record.model_copy(update={"model": model})
         masking = self._around.masking
-        job = describe_job(self._plan, record, masking)
+        job = describe_job(self._plan, record, self._around.datasets, masking)
         output = build_output(job, record, self._environment, failure)
         make_folder(self._folder.artifacts_dir, point="storage.made")
         write_output(self._folder.output, output)
@@ -320,9 +347,11 @@ class Session:
     # --- when anything raised ---
 
     def _seal(self, error: BaseException) -> None:
-        state, failure = self._judge(error)
         if isinstance(error, Exception) and self._plan.run_node.debug:
             self._debug(error)
+        # A signal now would end the sealing, and the record would tell neither of the two.
+        self.stops.shield()
+        state, failure = self._judge(error)
         self._keep_what_there_is(failure, is_interrupted=state is RunState.INTERRUPTED)
         self._end_attempt()
         if self.recorder.state.is_finished:
@@ -338,21 +367,19 @@ class Session:
     def _judge(self, error: BaseException) -> tuple[RunState, Failure]:
         masking = self._around.masking
         if isinstance(error, RunInterrupted | KeyboardInterrupt):
-            reason = self.stops.reason
+            number = getattr(error, "signal_number", self.stops.signal_number)
+            reason = self.stops.reason_of(number)
             return RunState.INTERRUPTED, Failure(type="RunInterrupted", message=reason)
-        lines = "".join(traceback.format_exception(error))
-        if len(lines) > _MOST_TRACEBACK_CHARACTERS:
-            lines = "...\n" + lines[-_MOST_TRACEBACK_CHARACTERS:]
-        message = error.message if isinstance(error, BrevettiHydraError) else str(error)
-        failure = Failure(
-            type=type(error).__name__, message=masking.text(message), traceback=masking.text(lines)
-        )
-        return RunState.FAILED, failure
+        message = error.message if isinstance(error, BrevettiHydraError) else error_text(error)
+        texts = {"message": masking.text(message), "traceback": masking.text(_trace(error))}
+        return RunState.FAILED, Failure(type=encodable(type(error).__name__), **encodable(texts))
 
     def _keep_what_there_is(self, failure: Failure, *, is_interrupted: bool) -> None:
         """Keep output.json and the list of artifacts, as far as the disk takes them."""
         if failure.traceback:
-            self.log.write(failure.traceback.encode("utf-8", "replace"))
+            if self._capture is not None:
+                self._capture.drain()
+            self.log.write_line(failure.traceback.encode())
         if self.recorder.state is not RunState.RUNNING:
             return
         try:
@@ -371,7 +398,10 @@ class Session:
             # A bar that moves would write over the debugger's prompt.
             getattr(observer, "close", bool)()
         traceback.print_exception(error)
-        pdb.post_mortem(error.__traceback__)
+        try:
+            pdb.post_mortem(error.__traceback__)
+        except (Exception, KeyboardInterrupt) as second:  # noqa: BLE001 - the run has an end of its own
+            error.add_note(f"the debugger was left by {second!r}")
 
     def _give_up(self, reason: str) -> None:
         """Seal from another thread: the main thread does not come back."""
@@ -381,9 +411,11 @@ class Session:
             self._number,
             failure=Failure(type="RunInterrupted", message=reason),
         )
-        self._stop_capture()
-        if not self.recorder.state.is_finished:
-            self.recorder.step(step)
+        # A newer attempt, or a disk that takes nothing: then the next look finds the run lost.
+        with suppress(BrevettiHydraError):
+            self._stop_capture()
+            if not self.recorder.state.is_finished:
+                self.recorder.step(step)
 
     def _release(self) -> None:
         self._end_attempt()
@@ -398,6 +430,17 @@ class Session:
         self._git.abandon()
         self.log.close()
         self.recorder.close()
+
+
+def _trace(error: BaseException) -> str:
+    try:
+        lines = "".join(traceback.format_exception(error))
+    except Exception:  # noqa: BLE001 - its notes, for instance, may be anything
+        # Without the exception itself, where it was raised can still be told.
+        lines = "".join(traceback.format_tb(error.__traceback__)) + type(error).__name__ + "\n"
+    if len(lines) > _MOST_TRACEBACK_CHARACTERS:
+        lines = "...\n" + lines[-_MOST_TRACEBACK_CHARACTERS:]
+    return lines
 
 
 def _write_above(observers: Sequence[Observer]) -> Callable[[bytes], bool] | None:

@@ -77,13 +77,21 @@ def load_record(folder: RunFolder) -> tuple[RunRecord | None, RunRecord]:
     if sealed is not None and sealed.journal_bytes == _size_bytes(f"{path}/journal.jsonl"):
         return sealed, sealed
     events, end = read_tail(folder.journal, sealed.journal_bytes if sealed else 0)
-    found = replay(sealed, events)
+    found = _replay_anew(folder, sealed) if events is None else replay(sealed, events)
     if found is None:
         raise RunNotFoundError(
             f"there is no run in '{folder.root}'",
             notes=["it has neither a record nor the beginning of a journal"],
         )
     return sealed, found.model_copy(update={"journal_bytes": end})
+
+
+def _replay_anew(folder: RunFolder, sealed: RunRecord | None) -> RunRecord | None:
+    """Replay a journal whose writer revoked what the record had been told; people's words stay."""
+    found = replay(None, read_journal(folder.journal))
+    if found is None or sealed is None:
+        return found
+    return found.model_copy(update={"name": sealed.name, "note": sealed.note, "tags": sealed.tags})
 
 
 def load_snapshot(folder: RunFolder) -> Snapshot:

@@ -1,4 +1,8 @@
-"""The snapshot: all inputs of a run, written before its first step."""
+"""The snapshot: all inputs of a run, written before its first step.
+
+A later attempt may find another Python, other packages and other code: it writes its environment
+anew, into a file of its own.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +10,75 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import to_json
-
 from brevetti_hydra._files import digest_bytes, make_folder, write_whole
+from brevetti_hydra._json import encodable, json_bytes
 from brevetti_hydra.record import DatasetRef, Snapshot, SourceFile
 from brevetti_hydra.run.environment import describe_environment
-from brevetti_hydra.run.git import MOST_FILE_BYTES, MOST_PATCH_BYTES, is_forbidden
+from brevetti_hydra.run.git import MOST_PATCH_BYTES, refuse_copy
+from brevetti_hydra.run.ignored import begin_ignored
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from brevetti_hydra._masks import Masking
     from brevetti_hydra.run.folders import RunFolder
     from brevetti_hydra.run.git import GitProbe
-    from brevetti_hydra.run.masking import Masking
     from brevetti_hydra.run.plan import RunPlan
     from brevetti_hydra.storage.dataset import Dataset
 
-__all__ = ["take_snapshot", "write_snapshot"]
+__all__ = [
+    "summarize_environment",
+    "take_environment",
+    "take_snapshot",
+    "write_environment",
+    "write_snapshot",
+]
+
+# An absolute name, or one from the working directory: a source's label may be any text.
+_absolute = os.path.abspath
+
+
+def take_environment(
+    plan: RunPlan, folder: RunFolder, masking: Masking, git: GitProbe, attempt: int
+) -> dict[str, Any]:
+    """Describe where an attempt takes place, and keep what its code differs in from the commit.
+
+    Args:
+        plan: What is to be run.
+        folder: Its folder.
+        masking: Takes secrets out.
+        git: What git was asked, some time ago.
+        attempt: The attempt's number.
+
+    Raises:
+        StorageWriteError: The folder cannot be written.
+    """
+    make_folder(folder.config_dir, point="config.made")
+    environment = describe_environment()
+    environment["git"] = _keep_git(plan, folder, masking, git, attempt)
+    masked: dict[str, Any] = masking.tree(environment)
+    return masked
+
+
+def summarize_environment(environment: dict[str, Any], path: str) -> dict[str, Any]:
+    """Give the fields of an `Attempt` that tell whether its environment is another's."""
+    git = environment["git"] or {}
+    return {
+        "python": environment["python"]["version"],
+        "packages_sha256": digest_bytes("\n".join(environment["packages"]).encode()),
+        "commit": git.get("commit"),
+        "is_dirty": git.get("is_dirty"),
+        "environment_path": path,
+    }
 
 
 def take_snapshot(
-    plan: RunPlan, folder: RunFolder, masking: Masking, git: GitProbe, datasets: list[Dataset]
+    plan: RunPlan,
+    folder: RunFolder,
+    masking: Masking,
+    environment: dict[str, Any],
+    datasets: list[Dataset],
 ) -> Snapshot:
     """Gather all inputs, and copy the configuration into the run's folder.
 
@@ -32,7 +86,7 @@ def take_snapshot(
         plan: What is to be run.
         folder: Its folder.
         masking: Takes secrets out.
-        git: What git was asked, some time ago.
+        environment: What `take_environment` gave.
         datasets: The job's datasets; every image is read.
 
     Raises:
@@ -40,19 +94,18 @@ def take_snapshot(
         StorageReadError: An image cannot be read.
         StorageWriteError: The folder cannot be written.
     """
+    ignored = begin_ignored(_absolute(source.label) for source in plan.sources)
     make_folder(folder.sources_dir, point="config.made")
-    _write_json(folder, "composition.json", masking.tree(plan.config))
-    _write_json(folder, "overrides.json", masking.tree(list(plan.overrides)))
-    environment = describe_environment()
-    environment["git"] = _keep_git(plan, folder, masking, git)
+    _write_json(folder.config_dir / "composition.json", masking.tree(plan.config))
+    _write_json(folder.config_dir / "overrides.json", masking.tree(list(plan.overrides)))
     return Snapshot(
-        config=masking.tree(plan.config),
-        origins=masking.tree(plan.origins),
-        choices=masking.tree(plan.choices),
-        start_folder=plan.start_folder,
-        sources=_copy_sources(plan, folder, masking),
-        datasets=tuple(_describe(dataset, masking) for dataset in datasets),
-        environment=masking.tree(environment),
+        config=encodable(masking.tree(plan.config)),
+        origins=encodable(masking.tree(plan.origins)),
+        choices=encodable(masking.tree(plan.choices)),
+        start_folder=encodable(plan.start_folder),
+        sources=_copy_sources(plan, folder, masking, ignored.gather()),
+        datasets=tuple(_describe(dataset, plan, masking) for dataset in datasets),
+        environment=encodable(environment),
     )
 
 
@@ -65,49 +118,63 @@ def write_snapshot(folder: RunFolder, snapshot: Snapshot) -> str:
     Raises:
         StorageWriteError: The disk did not take it.
     """
-    content = snapshot.model_dump_json().encode() + b"\n"
+    content = json_bytes(snapshot) + b"\n"
     # The record holds its digest: should the machine stop before the disk has it, that shows.
     write_whole(folder.snapshot, content, point="snapshot.written", durable=False)
     return digest_bytes(content)
 
 
-def _describe(dataset: Dataset, masking: Masking) -> DatasetRef:
+def _describe(dataset: Dataset, plan: RunPlan, masking: Masking) -> DatasetRef:
     found = dataset.as_ref()
-    return found.model_copy(update={"bucket": masking.text(found.bucket)})
+    shown = {"bucket": masking.text(found.bucket), "id": masking.text(plan.recorded_id(dataset))}
+    return found.model_copy(update=shown)
 
 
-def _write_json(folder: RunFolder, name: str, value: Any) -> None:
-    content = to_json(value, indent=1, fallback=str) + b"\n"
-    write_whole(folder.config_dir / name, content, point="config.written", durable=False)
+def write_environment(folder: RunFolder, environment: dict[str, Any], attempt: int) -> Path:
+    """Write what `take_environment` gave for a later attempt.
+
+    Returns:
+        The file.
+
+    Raises:
+        StorageWriteError: The disk did not take it.
+    """
+    path = folder.environment_of(attempt)
+    _write_json(path, environment)
+    return path
 
 
-def _copy_sources(plan: RunPlan, folder: RunFolder, masking: Masking) -> tuple[SourceFile, ...]:
+def _write_json(path: Path, value: Any) -> None:
+    write_whole(path, json_bytes(value, indent=1) + b"\n", point="config.written", durable=False)
+
+
+def _copy_sources(
+    plan: RunPlan, folder: RunFolder, masking: Masking, ignored: Mapping[str, str]
+) -> tuple[SourceFile, ...]:
     """Copy the YAML that took part, but what may hold a secret or is very large."""
-    copied: list[SourceFile] = []
+    found: list[SourceFile] = []
     left_bytes = MOST_PATCH_BYTES
     for number, source in enumerate(plan.sources, start=1):
-        name = re.sub(r"[^A-Za-z0-9._-]+", "_", source.label.replace("\\", "/").rpartition("/")[2])
-        size = len(source.text)
-        if is_forbidden(source.label) or size > min(MOST_FILE_BYTES, left_bytes):
+        label = encodable(masking.text(source.label))
+        reason = refuse_copy(source.label, len(source.text), left_bytes)
+        reason = reason or ignored.get(_absolute(source.label))
+        if reason is not None:
+            found.append(SourceFile(label=label, left_out=reason))
             continue
-        left_bytes -= size
+        left_bytes -= len(source.text)
         content = masking.content(source.text)
+        name = re.sub(r"[^A-Za-z0-9._-]+", "_", source.label.replace("\\", "/").rpartition("/")[2])
         path = folder.sources_dir / f"{number:02d}-{name[-100:]}"
         write_whole(path, content, point="source.copied", durable=False)
-        copied.append(
-            SourceFile(
-                label=masking.text(source.label),
-                copy_path=path.relative_to(folder.root).as_posix(),
-                sha256=digest_bytes(content),
-            )
-        )
-    return tuple(copied)
+        copy_path = path.relative_to(folder.root).as_posix()
+        found.append(SourceFile(label=label, copy_path=copy_path, sha256=digest_bytes(content)))
+    return tuple(found)
 
 
 def _keep_git(
-    plan: RunPlan, folder: RunFolder, masking: Masking, git: GitProbe
+    plan: RunPlan, folder: RunFolder, masking: Masking, git: GitProbe, attempt: int
 ) -> dict[str, Any] | None:
-    yaml_files = [os.path.abspath(source.label) for source in plan.sources]  # noqa: PTH100 - any text
+    yaml_files = [_absolute(source.label) for source in plan.sources]
     state = git.gather(python_in=plan.package_folders, yaml_files=yaml_files)
     if state is None:
         return None
@@ -115,9 +182,10 @@ def _keep_git(
     fields["patch"] = None
     if state.patch:
         content = masking.content(state.patch)
-        write_whole(folder.patch, content, point="patch.written", durable=False)
+        path = folder.patch_of(attempt)
+        write_whole(path, content, point="patch.written", durable=False)
         fields["patch"] = {
-            "path": folder.patch.relative_to(folder.root).as_posix(),
+            "path": path.relative_to(folder.root).as_posix(),
             "sha256": digest_bytes(content),
             "size_bytes": len(content),
         }

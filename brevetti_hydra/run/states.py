@@ -29,6 +29,7 @@ class Step(NamedTuple):
         snapshot_sha256: The digest of the inputs, once they are written.
         unwritten_events: How many progress events the disk did not take, over all attempts.
         complete_job: Whether the platform is told, where it completes.
+        environment: Where the attempt runs, as fields of its `Attempt`, where it is at work.
     """
 
     state: RunState
@@ -41,6 +42,7 @@ class Step(NamedTuple):
     snapshot_sha256: str = ""
     unwritten_events: int = 0
     complete_job: bool = True
+    environment: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Give what the journal's line holds beside attempt and time."""
@@ -55,6 +57,8 @@ class Step(NamedTuple):
             for name in ("model", "snapshot_sha256", "unwritten_events")
             if getattr(self, name)
         }
+        if self.environment is not None:
+            fields["environment"] = self.environment
         if not self.complete_job:
             fields["complete_job"] = False
         return fields
@@ -79,6 +83,7 @@ class Step(NamedTuple):
             snapshot_sha256=line.get("snapshot_sha256", ""),
             unwritten_events=line.get("unwritten_events", 0),
             complete_job=line.get("complete_job", True),
+            environment=line.get("environment"),
         )
 
 
@@ -128,7 +133,7 @@ def _attempts(record: RunRecord, step: Step) -> tuple[Attempt, ...]:
             f"attempt {step.attempt} of run '{record.folder}' cannot take a step",
             notes=[f"its newest attempt is {newest.number}"],
         )
-    changes: dict[str, Any] = {"state": step.state}
+    changes: dict[str, Any] = {"state": step.state, **(step.environment or {})}
     if step.state.is_finished:
         changes |= {"ended": step.at, "failure": step.failure}
     return (*before, newest.model_copy(update=changes))
@@ -150,6 +155,7 @@ def _begin(record: RunRecord, step: Step) -> Attempt:
         started=step.at,
         lease_s=step.lease_s,
         state=step.state,
+        **(step.environment or {}),
     )
 
 

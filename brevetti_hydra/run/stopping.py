@@ -36,7 +36,7 @@ class StopRequests:
     started it, and this listens to nothing there.
 
     Attributes:
-        signal_number: The first signal that came; None while there was none.
+        signal_number: The first signal that came in time; None while there was none.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class StopRequests:
         """Whether the run was asked to stop."""
         return self.signal_number is not None
 
-    @property
-    def reason(self) -> str:
-        """Say who asked, for the record: 'stopped by SIGTERM'."""
-        return f"stopped by {signal.Signals(self.signal_number or signal.SIGINT).name}"
+    @staticmethod
+    def reason_of(number: int | None) -> str:
+        """Say who asked, for the record: 'stopped by SIGTERM'; without a signal it was Ctrl-C."""
+        return f"stopped by {signal.Signals(number or signal.SIGINT).name}"
 
     def listen(self) -> None:
         """Take the signals; does nothing outside the main thread."""
@@ -84,7 +84,7 @@ class StopRequests:
         self._before.clear()
 
     def shield(self) -> None:
-        """From now on only note signals: the run is being sealed."""
+        """From now on signals come too late: the run is being sealed, for a reason it has."""
         self._is_shielded = True
         if self._timer is not None:
             self._timer.cancel()
@@ -102,14 +102,12 @@ class StopRequests:
         if os.getpid() != self._owner:
             # A forked child has the parent's handlers, and no run to end.
             raise KeyboardInterrupt
-        is_first = self.signal_number is None
-        if is_first:
-            self.signal_number = number
         if self._is_shielded:
             return
-        if not is_first:
+        if self.signal_number is not None:
             self._wait(LAST_WAIT_S, self._exit)
             raise KeyboardInterrupt
+        self.signal_number = number
         if not self._is_debugged:
             self._wait(self._grace_s, self._insist)
 
@@ -123,12 +121,30 @@ class StopRequests:
     def _insist(self) -> None:
         """Send the second signal ourselves; it interrupts sleeps and locks, too."""
         if not self._is_shielded:
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            _interrupt_main_thread()
             # The main thread may be in code that never comes back to Python.
             self._wait(LAST_WAIT_S, self._exit)
 
     def _exit(self) -> None:
         if self._is_shielded:
             return
-        self._give_up(self.reason)
-        os._exit(128 + (self.signal_number or signal.SIGINT))
+        # The main thread may hold any lock that this needs, for ever.
+        reason = self.reason_of(self.signal_number)
+        sealing = threading.Thread(target=self._give_up, args=(reason,), daemon=True)
+        try:
+            sealing.start()
+            sealing.join(LAST_WAIT_S)
+        finally:
+            os._exit(128 + (self.signal_number or signal.SIGINT))
+
+
+def _interrupt_main_thread() -> None:
+    """Let the main thread find a SIGINT."""
+    kill = getattr(signal, "pthread_kill", None)
+    if kill is not None:
+        # It interrupts sleeps and locks, too.
+        kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:  # Windows
+        import _thread
+
+        _thread.interrupt_main(signal.SIGINT)

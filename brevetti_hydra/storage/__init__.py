@@ -15,7 +15,6 @@ if TYPE_CHECKING:
         is_url,
         local_path,
         open_path,
-        without_credentials,
     )
     from brevetti_hydra.storage.transfer import store_model
 
@@ -32,7 +31,6 @@ __all__ = [
     "local_path",
     "open_path",
     "store_model",
-    "without_credentials",
 ]
 
 # A run without datasets and without a model needs one of these modules, or none.
@@ -49,7 +47,6 @@ _MODULES = {
     "local_path": "paths",
     "open_path": "paths",
     "store_model": "transfer",
-    "without_credentials": "paths",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
+from brevetti_hydra._masks import without_credentials
 from brevetti_hydra._text import similar_name
 from brevetti_hydra.errors import DatasetEmptyError, DatasetNotFoundError, StorageReadError
 from brevetti_hydra.storage.listing import IMAGE_SUFFIXES, Bucket, ImageFolder, open_bucket
@@ -14,7 +15,6 @@ from brevetti_hydra.storage.paths import (
     local_path,
     open_path,
     split_chain,
-    without_credentials,
 )
 
 if TYPE_CHECKING:
@@ -94,9 +94,10 @@ class Dataset:
         tags: Names of its tags.
         mapping: Class mapping: folder name -> category (`category_of`).
         reference: Its reference on the platform, or "".
+        shown: The bucket as records and errors write it.
     """
 
-    __slots__ = ("_address", "bucket", "id", "mapping", "name", "reference", "tags")
+    __slots__ = ("_address", "bucket", "id", "mapping", "name", "reference", "shown", "tags")
 
     def __init__(
         self,
@@ -107,6 +108,7 @@ class Dataset:
         tags: Iterable[str] = (),
         mapping: Mapping[str, str] | None = None,
         reference: str = "",
+        shown: str | None = None,
         base: str | os.PathLike[str] | None = None,
     ) -> None:
         """Name a dataset; nothing is read yet.
@@ -118,6 +120,7 @@ class Dataset:
             tags: Names of its tags.
             mapping: Class mapping.
             reference: Reference on the platform.
+            shown: How records and errors write the bucket; default: without its credentials.
             base: What a relative folder starts from; default: the working directory of now.
         """
         self.name = name
@@ -126,17 +129,31 @@ class Dataset:
         self.tags = tuple(tags)
         self.mapping = dict(mapping or {})
         self.reference = reference
+        self.shown = without_credentials(bucket if shown is None else shown)
         self._address = absolute_address(bucket, base=base)
 
     @classmethod
     def from_node(
-        cls, name: str, node: DatasetNode, *, base: str | os.PathLike[str] | None = None
+        cls,
+        name: str,
+        node: DatasetNode,
+        *,
+        shown: str | None = None,
+        base: str | os.PathLike[str] | None = None,
     ) -> Dataset:
-        """Make the dataset that a key of `job.datasets` describes."""
-        return cls(name, node.bucket, id=node.id, tags=node.tags, mapping=node.mapping, base=base)
+        """Make the dataset that a key of `job.datasets` describes; arguments as for the class."""
+        return cls(
+            name,
+            node.bucket,
+            id=node.id,
+            tags=node.tags,
+            mapping=node.mapping,
+            shown=shown,
+            base=base,
+        )
 
     def __repr__(self) -> str:
-        return f"Dataset({self.name!r}, {without_credentials(self.bucket)!r})"
+        return f"Dataset({self.name!r}, {self.shown!r})"
 
     @property
     def path(self) -> UPath:
@@ -209,7 +226,7 @@ class Dataset:
             StorageReadError: A folder below the bucket cannot be listed.
         """
         if next(self._walk(self._open_bucket()), None) is None:
-            where = without_credentials(self.bucket)
+            where = self.shown
             raise DatasetEmptyError(
                 f"dataset '{self.name}' holds no image",
                 notes=[
@@ -255,11 +272,11 @@ class Dataset:
         """
         from brevetti_hydra.record import DatasetRef
 
-        bucket = without_credentials(self.bucket)
-        return DatasetRef(name=self.name, id=self.id, bucket=bucket, **self.digest()._asdict())
+        found = self.digest()
+        return DatasetRef(name=self.name, id=self.id, bucket=self.shown, **found._asdict())
 
     def _open_bucket(self) -> Bucket:
-        purpose = f"dataset '{self.name}' at '{without_credentials(self.bucket)}'"
+        purpose = f"dataset '{self.name}' at '{self.shown}'"
         try:
             return open_bucket(self._address, purpose=purpose)
         except StorageReadError as error:
@@ -283,9 +300,13 @@ class Dataset:
         return error.message in {f"cannot read '{root}'", f"cannot open '{root}'"}
 
     def _not_found(self, error: StorageReadError) -> DatasetNotFoundError:
+        notes = [error.message, *error.notes]
+        if self.shown != without_credentials(self.bucket):
+            # It is known by another name in records, and so it is here.
+            notes = [note.replace(self._address, self.shown) for note in notes]
         return DatasetNotFoundError(
-            f"dataset '{self.name}' was not found at '{without_credentials(self.bucket)}'",
-            notes=[error.message, *error.notes],
+            f"dataset '{self.name}' was not found at '{self.shown}'",
+            notes=notes,
             hint=error.hint or self._hint(),
         )
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
 from brevetti_hydra._files import digest_file
+from brevetti_hydra._masks import without_credentials
 from brevetti_hydra.errors import StorageReadError
 from brevetti_hydra.storage.paths import (
     is_remote,
@@ -21,7 +22,6 @@ from brevetti_hydra.storage.paths import (
     open_filesystem,
     reason_of,
     split_chain,
-    without_credentials,
 )
 
 if TYPE_CHECKING:

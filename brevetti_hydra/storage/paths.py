@@ -13,8 +13,8 @@ import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
+from brevetti_hydra._masks import without_credentials
 from brevetti_hydra._text import shorten, similar_name
 from brevetti_hydra.errors import MissingExtraError, StorageReadError, UnsafePathError
 
@@ -34,7 +34,6 @@ __all__ = [
     "open_path",
     "reason_of",
     "split_chain",
-    "without_credentials",
 ]
 
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]+"
@@ -44,12 +43,7 @@ _URL = rf"(?:{_SCHEME}::)*({_SCHEME})://"
 _LOCAL = r"(?i:file|local)://"
 # The file system inside one file: without a chain, the path is that file's.
 _ARCHIVES = ("zip", "tar", "libarchive")
-# Without a password, what stands before '@' there is a container or a user's name.
-_NAMES_BEFORE_AT = ("abfs", "abfss", "ftp", "sftp", "smb", "ssh")
-_SECRET_KEY = r"(?i)key|token|secret|sig|passw|pwd|credential|auth|session"  # noqa: S105 - names
 _URL_IN_TEXT = rf"{_SCHEME}://[^\s'\"<>]+"
-_QUERY_ITEM = r"([?&;#])([^=&;#?]*)=([^&;#]*)"
-_MASK = "***"
 
 
 def is_url(text: str) -> bool:
@@ -266,43 +260,3 @@ def child_path(root: Path, *parts: str) -> Path:
             hint="give a relative path without '..'",
         )
     return path
-
-
-def without_credentials(url: str) -> str:
-    """Mask what opens doors in a URL: `user:password@`, and query keys such as token or signature.
-
-    Too much is masked rather than too little. A plain path comes back as it is.
-
-    Example:
-        >>> without_credentials("https://me:pw@host/d?page=2&token=abc")
-        'https://***@host/d?page=2&token=***'
-    """
-    if "://" not in url:
-        return url
-    return "::".join(map(_mask_segment, url.split("::")))
-
-
-def _mask_segment(segment: str) -> str:
-    scheme, divider, rest = segment.partition("://")
-    if not divider:
-        return segment
-    authority = rest.partition("/")[0]
-    if scheme.lower() in {"http", "https"} and "@" in authority:
-        rest = f"{_MASK}@{authority.rpartition('@')[2]}{rest[len(authority) :]}"
-    elif _holds_user(scheme.lower(), authority, rest):
-        rest = f"{_MASK}@{rest.rpartition('@')[2]}"
-    return f"{scheme}://{re.sub(_QUERY_ITEM, _mask_item, rest)}"
-
-
-def _holds_user(scheme: str, authority: str, rest: str) -> bool:
-    if "@" not in rest or scheme in {"github", "http", "https"}:
-        return False
-    if "@" in authority:
-        return ":" in authority or scheme not in _NAMES_BEFORE_AT
-    # Secrets of S3 hold '/', as in 'key:sec/ret@bucket'; 'host:8080/a@b' has a port.
-    return ":" in authority and not re.search(r":\d*$", authority)
-
-
-def _mask_item(item: re.Match[str]) -> str:
-    mark, name, value = item.groups()
-    return f"{mark}{name}={_MASK if re.search(_SECRET_KEY, unquote(name)) else value}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from brevetti_hydra._files import make_folder, write_new
+from brevetti_hydra._masks import without_credentials
 from brevetti_hydra.errors import ModelNotFoundError, StorageReadError, UnsafePathError
 from brevetti_hydra.storage.paths import (
     is_remote,
@@ -15,7 +16,6 @@ from brevetti_hydra.storage.paths import (
     open_filesystem,
     reason_of,
     split_chain,
-    without_credentials,
 )
 
 if TYPE_CHECKING:

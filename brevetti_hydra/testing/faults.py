@@ -68,6 +68,7 @@ KILL_POINTS: dict[str, tuple[str, ...]] = {
     "state.completed": _STEP,
     "state.failed": _STEP,
     "state.interrupted": _STEP,
+    "journal.mended": _STEP,
     "state.lost": _STEP,
     "delivery.noted": _WHOLE_FILE,
     "temp.removed": _STEP,

@@ -216,8 +216,7 @@ def test_a_resumed_run_ends_like_an_uninterrupted_one(
     [fallen] = [path for path in (tmp_path / "runs").iterdir() if "flaky" in path.name.lower()]
     run_id = json.loads((fallen / "record.json").read_bytes())["run_id"]
 
-    overrides = [f"job.datasets.images={json.dumps(str(images))}", *QUICK]
-    resumed = Flaky.init(job_id=run_id, argv=[], overrides=overrides).start()
+    resumed = Flaky.init(job_id=run_id, argv=[]).start()
 
     events = [json.loads(line) for line in (fallen / "journal.jsonl").read_text().splitlines()]
     epochs = [event["epoch"] for event in events if "epoch" in event]

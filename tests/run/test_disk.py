@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import resource
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ import pytest
 
 from brevetti_hydra.errors import StorageWriteError
 from brevetti_hydra.record import RunState
+from brevetti_hydra.run.annotate import set_note
 from brevetti_hydra.run.events import Warned
 from brevetti_hydra.run.history import read_record
 from brevetti_hydra.run.journal import read_journal
@@ -69,7 +72,7 @@ def test_a_cut_line_is_mended(starter: Starter) -> None:
 
     content = context.folder.journal.read_bytes()
     epochs = [e["epoch"] for e in read_journal(context.folder.journal) if e["kind"] == "progress"]
-    assert ([2], 1) == (epochs, content.count(b'{"kind":"mended"}'))
+    assert ([2], 1) == (epochs, content.count(b'{"kind":"mended",'))
 
 
 def test_a_metric_that_does_not_fit_is_still_in_the_record(starter: Starter) -> None:
@@ -134,3 +137,40 @@ def test_run_log_may_have_a_gap(starter: Starter) -> None:
     warned = [e["text"] for e in read_journal(context.folder.journal) if e["kind"] == "warned"]
     assert RunState.COMPLETED is context.record.state
     assert ["run.log lacks"] == [text[:13] for text in warned]
+
+
+def test_a_completion_that_the_disk_did_not_confirm_is_revoked(
+    starter: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A `completed` that stands in the journal, but whose sync failed, does not count."""
+    context = starter.context()
+    sync = os.fdatasync
+
+    def fails_once(descriptor: int) -> None:
+        if b'"completed"' in context.folder.journal.read_bytes():
+            monkeypatch.setattr(os, "fdatasync", sync)
+            raise OSError(errno.EIO, "input/output error")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", fails_once)
+    with pytest.raises(StorageWriteError):
+        starter.run(context, lambda _: None)
+    context.folder.record.unlink()
+
+    assert RunState.FAILED is read_record(context.folder).state
+    seqs = [event["seq"] for event in read_journal(context.folder.journal)]
+    assert list(range(1, len(seqs) + 1)) == seqs
+
+
+def test_a_record_of_what_was_revoked_is_replayed_anew(starter: Starter) -> None:
+    """A reader had sealed a completion that its writer then revoked: the record follows."""
+    context = starter.start(lambda _: None)
+    set_note(context.folder, "kept")
+    *_, last = read_journal(context.folder.journal)
+    lines = [{"kind": "mended", "seq": last["seq"] - 1}, {**last, "state": "failed"}]
+    with context.folder.journal.open("a") as stream:
+        stream.writelines(f"\n{json.dumps(line)}\n" for line in lines)
+
+    record = read_record(context.folder)
+
+    assert (RunState.FAILED, "kept") == (record.state, record.note)

@@ -77,6 +77,15 @@ def test_a_run_that_does_not_exist(tmp_path: Path, text: str) -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["-", "--", " - "])
+def test_dashes_are_the_beginning_of_no_run(starter: Starter, text: str) -> None:
+    """What holds no digit of an id does not mean the only run that there is."""
+    starter.start(lambda _: None)
+
+    with pytest.raises(RunNotFoundError):
+        find_run(text, starter.root)
+
+
 def test_a_similar_id_is_stated(starter: Starter) -> None:
     """A mistyped id is answered with the one that was meant, and with the last runs."""
     folder = starter.start(nothing).folder

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brevetti_hydra._clock import format_utc
-from brevetti_hydra.errors import InvalidMetricError, RecordUnreadableError
+from brevetti_hydra.errors import InvalidMetricError, RecordUnreadableError, StorageWriteError
 from brevetti_hydra.run.journal import JournalWriter, last_seq, read_journal, read_tail
 from brevetti_hydra.run.metrics import check_metric_name, metric_json, metric_key, to_metric
 
@@ -135,7 +138,7 @@ def test_reading_goes_on_where_it_ended(tmp_path: Path) -> None:
 
     events, last = read_tail(path, end)
 
-    assert ([2], [], last) == ([e["epoch"] for e in events], *read_tail(path, last))
+    assert ([2], [], last) == ([e["epoch"] for e in events or []], *read_tail(path, last))
 
 
 def test_a_missing_journal_is_empty(tmp_path: Path) -> None:
@@ -209,3 +212,113 @@ def test_names_that_cannot_be_shown_are_refused(name: Any) -> None:
 def test_ordinary_names_are_taken(name: str) -> None:
     """Names may hold spaces, slashes, quotes and any script."""
     check_metric_name(name)
+
+
+def test_a_last_line_without_its_line_feed_never_counts(tmp_path: Path) -> None:
+    """What readers left out at first is left out for ever, and numbers do not repeat."""
+    path = tmp_path / "journal.jsonl"
+    journal = writer(path)
+    journal.append_progress(1, "{}")
+    journal.append_progress(2, "{}")
+    journal.close()
+    path.write_bytes(path.read_bytes()[:-1])
+    before = [event["seq"] for event in read_journal(path)]
+
+    after = writer(path, seq=last_seq(read_journal(path)))
+    after.append_progress(3, "{}")
+    after.close()
+
+    events = [(event["seq"], event["epoch"]) for event in read_journal(path)]
+    assert ([1], [(1, 1), (2, 3)]) == (before, events)
+
+
+def test_a_line_that_is_not_known_to_be_on_disk_is_revoked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that stands there whole, but whose append raised, is as if it never was."""
+    path = tmp_path / "journal.jsonl"
+    journal = writer(path)
+    journal.append_progress(1, "{}")
+
+    def fails(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", fails)
+        with pytest.raises(StorageWriteError):
+            journal.append("state", {"state": "completed"}, point="state.completed", durable=True)
+    at_once = [event["kind"] for event in read_journal(path)]
+    journal.append("state", {"state": "failed"}, point="state.failed", durable=True)
+    journal.close()
+
+    found = [(event["seq"], event.get("state")) for event in read_journal(path)]
+    assert (["progress"], [(1, None), (2, "failed")]) == (at_once, found)
+    assert b'"completed"' in path.read_bytes()
+
+
+def test_a_line_of_which_nothing_was_written_revokes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the disk takes no byte at all, the line before stays."""
+    path = tmp_path / "journal.jsonl"
+    journal = writer(path)
+    journal.append_progress(1, "{}")
+
+    def fails(_descriptor: int, _content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", fails)
+        with pytest.raises(StorageWriteError):
+            journal.append_progress(2, "{}")
+    journal.append_progress(3, "{}")
+    journal.close()
+
+    assert [(1, 1), (2, 3)] == [(event["seq"], event["epoch"]) for event in read_journal(path)]
+
+
+@given(st.lists(st.integers(0, 200), max_size=12))
+def test_a_disk_may_refuse_any_number_of_times(
+    tmp_path_factory: pytest.TempPathFactory, rooms: list[int]
+) -> None:
+    """However often and wherever lines are cut, revoking lines too, the others can be read."""
+    path = tmp_path_factory.getbasetemp() / "refused.jsonl"
+    path.unlink(missing_ok=True)
+    journal = writer(path)
+    kept = []
+    write = os.write
+
+    for epoch, room in enumerate([10_000, *rooms, 10_000]):
+        left = room
+
+        def cut(descriptor: int, content: bytes) -> int:
+            nonlocal left
+            if left == 0:
+                raise OSError(errno.ENOSPC, "no space left")
+            count = write(descriptor, content[:left])
+            left -= count
+            return count
+
+        with pytest.MonkeyPatch.context() as patched, suppress(StorageWriteError):
+            patched.setattr(os, "write", cut)
+            journal.append_progress(epoch, "{}")
+            kept.append(epoch)
+    journal.close()
+
+    events = read_journal(path)
+    assert kept == [event["epoch"] for event in events]
+    assert list(range(1, len(kept) + 1)) == [event["seq"] for event in events]
+
+
+def test_a_reader_is_told_when_what_it_read_was_revoked(tmp_path: Path) -> None:
+    """Where a line before the reader's place was revoked, everything has to be read anew."""
+    path = tmp_path / "journal.jsonl"
+    journal = writer(path)
+    journal.append_progress(1, "{}")
+    journal.append_progress(2, "{}")
+    journal.close()
+    _, end = read_tail(path, 0)
+    with path.open("ab") as stream:
+        stream.write(b'\n{"kind":"mended","seq":1}\n')
+
+    assert (None, [1]) == (read_tail(path, end)[0], [e["epoch"] for e in read_journal(path)])

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brevetti_hydra._masks import MASK, Masking
 from brevetti_hydra.run import ConfigText
-from brevetti_hydra.run.masking import MASK, Masking, StreamMask
+from brevetti_hydra.run.history import read_snapshot
+from brevetti_hydra.run.masking import StreamMask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,7 +138,7 @@ texts = st.text(min_size=1, max_size=40)
 
 
 # The mask itself must not hold a secret, nor make one together with what stands beside it.
-secrets = st.text(min_size=3, max_size=20).filter(str.strip).filter(lambda text: "*" not in text)
+secrets = st.text(min_size=6, max_size=20).filter(str.strip).filter(lambda text: "*" not in text)
 
 
 @given(secrets, texts, texts)
@@ -179,11 +181,36 @@ def test_trees_are_masked(value: Any, expected: Any) -> None:
     assert expected == Masking(["secret-1"]).tree(value)
 
 
-def test_short_secrets_do_not_break_keys() -> None:
-    """A secret that is an ordinary word is masked as a value, and left as a key."""
-    assert {"name": MASK} == Masking(["name"]).tree({"name": "name"})
+def test_short_secrets_tear_no_text_apart() -> None:
+    """A secret that may be an ordinary word is masked by its place alone (`config`)."""
+    tree = {"name": "a name", "url": "s3://me:pw@host/x"}
+
+    expected = {"name": "a name", "url": f"s3://{MASK}@host/x"}
+    assert expected == Masking(["name", "k", "abcde"]).tree(tree)
 
 
 def test_no_secret_masks_nothing() -> None:
     """Empty texts are no secrets."""
     assert (False, "a b") == (Masking(["", " "]).has_secrets, Masking(["", " "]).text("a b"))
+
+
+def test_copies_are_left_out_with_their_reason(
+    starter: Starter, tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """YAML that git ignores, that is named like a secret or is large, is not copied."""
+    monkeypatch.chdir(tree)
+    (tree / ".gitignore").write_text("local.yaml\n")
+    sources = [
+        ConfigText("conf.yaml", b"a: 1\n"),
+        ConfigText("local.yaml", b"password: hunter2\n"),
+        ConfigText("api_key.yaml", b"a: 1\n"),
+        ConfigText("large.yaml", b"#" * 1_000_001),
+    ]
+
+    context = starter.start(lambda _: None, sources=sources, package_folders=[tree])
+
+    found = read_snapshot(context.folder).sources
+    reasons = [None, "git ignores it", "its name may stand for a secret", "larger than 1 MB"]
+    assert reasons == [source.left_out for source in found]
+    assert ["config/sources/01-conf.yaml", None, None, None] == [s.copy_path for s in found]
+    assert ["01-conf.yaml"] == [path.name for path in context.folder.sources_dir.iterdir()]

@@ -271,3 +271,82 @@ def test_a_forked_child_is_not_stopped_as_a_run(tmp_path: Path) -> None:
     assert (0, {"code": 7.0}) == (exit_code, record.metrics)
     assert 1 == len({event["attempt"] for event in journal_of(tmp_path)})
     assert os.getpid() != record.attempts[0].pid
+
+
+def test_a_failure_is_sealed_whatever_signals_come(tmp_path: Path) -> None:
+    """Signals while a failure is being sealed end nothing: the record tells the failure."""
+    start = """
+from brevetti_hydra import _files
+def strike(point, moment):
+    if failing and moment == "before":
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+_files.on_write = strike
+failing = []
+start()
+"""
+    work = "failing.append(1)\nraise ValueError('too hot')"
+    exit_code, record = Running(tmp_path, work, start).end()
+
+    assert record.failure is not None
+    assert (1, RunState.FAILED, "too hot") == (exit_code, record.state, record.failure.message)
+
+
+def test_the_reason_is_what_ended_the_run(tmp_path: Path) -> None:
+    """A signal that comes while an interrupted run is sealed does not become its reason."""
+    start = """
+from brevetti_hydra import _files
+def strike(point, moment):
+    if stopping_now and moment == "before":
+        os.kill(os.getpid(), signal.SIGTERM)
+_files.on_write = strike
+stopping_now = []
+start()
+"""
+    work = "stopping_now.append(1)\nraise KeyboardInterrupt"
+    exit_code, record = Running(tmp_path, work, start).end()
+
+    assert record.failure is not None
+    assert (130, "stopped by SIGINT") == (exit_code, record.failure.message)
+
+
+STUBBORN = """
+    while True:
+        try:
+            time.sleep(1000)
+        except KeyboardInterrupt:
+            pass
+"""
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        # Another attempt has begun.
+        "run.folder.claim.unlink()\nif True:",
+        # The main thread is stuck where it records.
+        "with run._session.recorder._threads:",
+        # Another process is stuck with the run's lock.
+        "from brevetti_hydra._files import lock\nwith lock(run.folder.lock, point='run.locked'):",
+    ],
+)
+def test_a_process_that_cannot_seal_ends_all_the_same(tmp_path: Path, trouble: str) -> None:
+    """A process that was told to end ends, and the next look finds the run lost."""
+    work = f"{trouble}{STUBBORN}"
+    running = Running(tmp_path, work, "stopping.LAST_WAIT_S = 0.05; start(grace_s=0.05)")
+    running.send(signal.SIGTERM)
+
+    exit_code, record = running.end()
+
+    assert (143, RunState.LOST) == (exit_code, record.state)
+
+
+def test_time_insists_without_thread_signals(tmp_path: Path) -> None:
+    """Where a system cannot signal a thread, the main thread is interrupted all the same."""
+    work = "while True: time.sleep(0.01)"
+    running = Running(tmp_path, work, "del signal.pthread_kill; start(grace_s=0.05)")
+    running.send(signal.SIGINT)
+
+    exit_code, record = running.end()
+
+    assert (130, RunState.INTERRUPTED) == (exit_code, record.state)

@@ -15,6 +15,7 @@ import pytest
 from brevetti_hydra.run.environment import describe_environment, list_packages
 from brevetti_hydra.run.folders import RunFolder, new_run_id, short_id_of, slug
 from brevetti_hydra.run.git import GitState, begin_git
+from brevetti_hydra.run.ignored import begin_ignored
 from brevetti_hydra.run.liveness import ProcessMark, is_gone, this_process
 from brevetti_hydra.run.seeding import Seeding
 
@@ -158,6 +159,87 @@ def test_programs_that_a_repository_names_are_not_run(tree: Path) -> None:
     state = look(tree)
 
     assert (False, True) == ((tree.parent / "sprung").exists(), b"+x = 2" in state.patch)
+
+
+def canary(folder: Path) -> Path:
+    """Make a program that copies its input, and leaves a trace that it ran."""
+    trap = folder / "trap 'x'.sh"
+    trap.write_text(f"#!/bin/sh\ntouch '{folder.parent}/sprung'\ncat\n")
+    trap.chmod(0o755)
+    return trap
+
+
+@pytest.mark.parametrize("name", ["trap", "a=b.c d", "a.clean"])
+@pytest.mark.parametrize("key", ["clean", "process"])
+@pytest.mark.parametrize("place", ["config", "included", "worktree"])
+def test_filters_that_a_repository_names_are_not_run(
+    tree: Path, name: str, key: str, place: str
+) -> None:
+    """A filter of the repository's own configuration is no reason to run a program."""
+    trap = canary(tree)
+    # Attributes cannot spell every name; the configuration can hold it all the same.
+    (tree / ".gitattributes").write_text(f"*.py filter={name.partition(' ')[0]}\n")
+    for filtered in {name, name.partition(" ")[0]}:
+        where = ["config"]
+        if place == "included":
+            git(tree, "config", "include.path", "more")
+            where = ["config", "--file", str(tree / ".git" / "more")]
+        elif place == "worktree":
+            git(tree, "config", "extensions.worktreeConfig", "true")
+            where = ["config", "--worktree"]
+        git(tree, *where, f"filter.{filtered}.{key}", f'"{trap}"')
+        git(tree, *where, f"filter.{filtered}.required", "true")
+    (tree / "pkg" / "job.py").write_text("x = 2\n")
+
+    state = look(tree)
+
+    assert (False, True) == ((tree.parent / "sprung").exists(), b"+x = 2" in state.patch)
+
+
+def test_filters_that_the_user_names_are_run(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A filter of the user's own configuration, such as that of large files, does its work."""
+    trap = canary(tree)
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    (tree / ".gitattributes").write_text("*.py filter=trap\n")
+    git(tree, "config", "--global", "filter.trap.clean", f'"{trap}"')
+    (tree / "pkg" / "job.py").write_text("x = 2\n")
+
+    state = look(tree)
+
+    assert (True, True) == ((tree.parent / "sprung").exists(), b"+x = 2" in state.patch)
+
+
+def test_ignored_files_are_found_in_any_tree(tree: Path, tmp_path: Path) -> None:
+    """Ignored files are those that git ignores in the tree that holds them."""
+    inner = tree / "inner"
+    inner.mkdir()
+    git(inner, "init", "-q")
+    (inner / ".gitignore").write_text("secret*\n")
+    (tree / "ignored tracked.yaml").touch()
+    git(tree, "add", "-f", "ignored tracked.yaml")
+    (tree / "link.yaml").symlink_to(tree / "ignored'.yaml")
+    outside = tmp_path / "ignored.yaml"
+    files = [
+        *(tree / "conf.yaml", tree / "ignored'.yaml", tree / "link.yaml"),
+        *(tree / "ignored tracked.yaml", inner / "secret\n.yaml", inner / "ignored", outside),
+    ]
+
+    found = begin_ignored(str(file) for file in files).gather()
+
+    ignored = [tree / "ignored'.yaml", tree / "link.yaml", inner / "secret\n.yaml"]
+    assert {str(file): "git ignores it" for file in ignored} == found
+
+
+def test_where_git_does_not_answer_nothing_may_be_kept(tree: Path) -> None:
+    """In a tree that git refuses to read, every file may be an ignored one."""
+    file = str(tree / "conf.yaml")
+    (tree / ".git" / "config").write_text("[core\n")
+
+    assert {file: "git does not say whether it ignores it"} == begin_ignored([file]).gather()
 
 
 def test_a_look_that_is_abandoned_leaves_no_process(tree: Path) -> None:
@@ -316,6 +398,14 @@ def test_fifty_starts_at_once_have_their_own_folders(tmp_path: Path) -> None:
 
     assert (500, 500) == (len(names), len(set(names)))
     assert {*names, ".gitignore"} == {path.name for path in (tmp_path / "runs").iterdir()}
+
+
+def test_a_folder_that_was_there_is_left_as_it_is(tmp_path: Path) -> None:
+    """Only a folder of all runs that we made ourselves ignores itself."""
+    RunFolder.new(tmp_path, "a", new_run_id(), 0)
+    RunFolder.new(tmp_path / "deep" / "runs", "a", new_run_id(), 0)
+
+    assert [tmp_path / "deep" / "runs" / ".gitignore"] == list(tmp_path.rglob(".gitignore"))
 
 
 def test_a_folder_is_made_once(tmp_path: Path) -> None:
