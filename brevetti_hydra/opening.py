@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from brevetti_hydra._masks import MASK, Masking
 from brevetti_hydra._text import similar_name
 from brevetti_hydra.config import (
+    Argument,
     Composition,
     Request,
     Validated,
@@ -187,6 +188,7 @@ def reopen_run(
     *,
     folder: Path,
     job_class: type[Job] | None = None,
+    given: Sequence[Argument] = (),
     observers: Iterable[Observer] = (),
     stdout_to_stderr: bool = False,
 ) -> Job:
@@ -196,13 +198,16 @@ def reopen_run(
         run: Its folder.
         folder: The working directory.
         job_class: The job, where code has it already; else the record names it.
+        given: Secrets, given again: a record does not hold them.
         observers: Told of each event of the run.
         stdout_to_stderr: Send what the job prints to stderr.
 
     Raises:
         RunError: The record cannot be read.
         JobClassError: The class is not there any more.
-        ConfigErrors: The class has changed, so that the recorded settings do not validate.
+        ConfigErrors: The class has changed, so that the recorded settings do not validate; or a
+            secret is missing.
+        UsageError: Settings are given that the record does hold.
     """
     from brevetti_hydra.config.targets import load_target
     from brevetti_hydra.run.context import RunContext
@@ -213,7 +218,14 @@ def reopen_run(
     run = run.at_storage(record.storage)
     if job_class is None:
         job_class = load_target(record.job.target, find_project(folder), Job)
-    composition = compose_recorded(snapshot.config, job_class, record.job.target, folder)
+    composition = compose_recorded(
+        snapshot,
+        job_class,
+        record.job.target,
+        folder,
+        given=given,
+        is_to_run=record.state.is_resumable,
+    )
     validated = validate(composition)
     plan = RunPlan(
         job=record.job,

@@ -110,7 +110,13 @@ def _opened(job_class: type[AnyJob], request: Request, folder: Path) -> AnyJob:
         run = _known_run(job_id, request, job_class)
     job: Job
     if run is not None:
-        job = reopen_run(run, folder=folder, job_class=job_class, observers=observers)
+        job = reopen_run(
+            run,
+            folder=folder,
+            job_class=job_class,
+            given=request.arguments,
+            observers=observers,
+        )
     else:
         command = _command()
         job = open_run(
@@ -140,7 +146,7 @@ def _known_run(job_id: str, request: Request, job_class: type[Job]) -> RunFolder
 
     Raises:
         PlatformNotAvailableError: The id names none here.
-        UsageError: Settings are given as well, or it is a run of another job.
+        UsageError: It is a run of another job.
     """
     from brevetti_hydra.run.folders import runs_root
     from brevetti_hydra.run.history import find_run, read_record
@@ -156,12 +162,6 @@ def _known_run(job_id: str, request: Request, job_class: type[Job]) -> RunFolder
             notes=[f"looked for a run of that id in {root}"],
             hint="leave the id out for a new run, or give the job's --info_file",
         ) from error
-    if request.arguments:
-        raise UsageError(
-            f"the run '{job_id}' has its settings already",
-            notes=[f"given were {', '.join(argument.shown for argument in request.arguments)}"],
-            hint="leave the settings out, or leave the id out for a new run",
-        )
     target = read_record(run).job.target
     if target != own_target(job_class)[0]:
         raise UsageError(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 JOBS = """
 import os
 import random
-from brevetti_hydra import Field, Job, JobSettings
+from brevetti_hydra import Field, Job, JobSettings, Secret
 
 class Settings(JobSettings):
     drawn: int = Field(default_factory=lambda: random.SystemRandom().randrange(10**12))
@@ -34,6 +34,18 @@ class Again(Job):
         facts = [self.settings.drawn, self.settings.best, self.settings.label, self.tags,
                  [d.name for d in self.datasets], [len(list(d.iter_images())) for d in self.datasets]]
         (self.artifacts_path / "facts.txt").open("a").write(f"{facts}\\n")
+        if not os.path.exists("go"):
+            raise RuntimeError("not yet")
+
+class Guarded(JobSettings):
+    token: Secret
+
+class Keyed(Job):
+    settings: Guarded
+
+    def run(self):
+        if self.settings.token.get_secret_value() != "hunter2-hunter2":
+            raise ValueError("wrong token")
         if not os.path.exists("go"):
             raise RuntimeError("not yet")
 
@@ -221,3 +233,25 @@ def test_an_existing_run_takes_no_settings(run: Callable[..., Any], project: Pat
     answer = run("-c", program)
 
     assert ["usage", "usage", "x"] == answer.stdout.split(), answer.stderr
+
+
+@pytest.mark.parametrize("token", ["hunter2-hunter2", "${oc.env:KEYED_TOKEN}"])
+def test_a_secret_comes_back_or_is_asked_for(
+    token: str, run: Callable[..., Any], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the environment it is taken anew; a written one has to be given again, and nothing else."""
+    monkeypatch.setenv("KEYED_TOKEN", "hunter2-hunter2")
+    run(*HARNESS, "job=again_jobs:Keyed", f"token={token}")
+    (project / "go").write_text("", encoding="utf-8")
+
+    if "oc.env" not in token:
+        without = run(*HARNESS, "resume", "last")
+        assert (2, True) == (without.returncode, "does not hold 'token'" in without.stderr)
+        wrong = run(*HARNESS, "resume", "last", "run.seed=3")
+        assert (2, True) == (wrong.returncode, "error[usage]" in wrong.stderr)
+    again = [] if "oc.env" in token else [f"token={token}"]
+    resumed = run(*HARNESS, "resume", "last", *again)
+
+    assert 0 == resumed.returncode, resumed.stderr
+    left = [path for path in (project / "runs").rglob("*") if path.is_file()]
+    assert not [path for path in left if b"hunter2" in path.read_bytes()]

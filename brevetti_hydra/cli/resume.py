@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from brevetti_hydra.cli.arguments import CommandParser, add_root
 from brevetti_hydra.cli.start import say_ending, show_log_lines, start_job
-from brevetti_hydra.config import find_project
+from brevetti_hydra.config import find_project, read_overrides
 from brevetti_hydra.errors import TargetRefusedError, WrongStateError
 from brevetti_hydra.opening import RESUME_VARIABLE, reopen_run
 from brevetti_hydra.record import RunState
@@ -19,6 +19,7 @@ from brevetti_hydra.run.history import find_run, read_record
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from brevetti_hydra.cli.reply import Reply
     from brevetti_hydra.record import RunRecord
@@ -35,6 +36,9 @@ def build_parser() -> CommandParser:
         "and checkpoints.",
     )
     parser.add_argument("run", metavar="RUN", help="id, its beginning, path, or 'last'")
+    parser.add_argument(
+        "given", metavar="KEY=VALUE", nargs="*", help="a secret again: the record does not hold it"
+    )
     add_root(parser)
     return parser
 
@@ -45,12 +49,13 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     record = read_record(folder)
     _refuse(folder, record)
     if record.job.entry == "script":
-        return _start_script(folder, record, reply)
+        return _start_script(folder, record, arguments.given, reply)
     show_log_lines()
     observers = observe()
     job = reopen_run(
         folder,
         folder=Path.cwd(),
+        given=read_overrides(arguments.given),
         observers=observers,
         stdout_to_stderr=reply.json is not None,
     )
@@ -72,7 +77,7 @@ def _refuse(folder: RunFolder, record: RunRecord) -> None:
         )
 
 
-def _start_script(folder: RunFolder, record: RunRecord, reply: Reply) -> int:
+def _start_script(folder: RunFolder, record: RunRecord, given: Sequence[str], reply: Reply) -> int:
     """Start the script again that called init(); there it finds the run by the environment."""
     # Imported here: only a script is started as a process.
     import subprocess
@@ -93,6 +98,6 @@ def _start_script(folder: RunFolder, record: RunRecord, reply: Reply) -> int:
         )
     words = [file] if record.job.module is None else ["-m", record.job.module]
     environment = {**os.environ, RESUME_VARIABLE: str(folder.root)}
-    code = subprocess.run([sys.executable, *words], env=environment, check=False).returncode
+    code = subprocess.run([sys.executable, *words, *given], env=environment, check=False).returncode
     say_ending(folder, read_record(folder), reply)
     return 128 - code if code < 0 else code

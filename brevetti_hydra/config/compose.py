@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.config.documents import Document
     from brevetti_hydra.config.overrides import Argument, Request
 
-__all__ = ["Composition", "class_shapes", "compose", "settings_class"]
+__all__ = ["Composition", "RootShape", "class_shapes", "compose", "settings_class"]
 
 _RESERVED_MODELS: dict[str, type] = {"job": JobNode, "platform": PlatformNode, "run": RunNode}
 
@@ -178,7 +178,7 @@ def _compose(
     layers = [file.placed_tree() for file in chosen.files]
     steering = _steering_tree(layers, chosen.values)
     _load_class(composition, steering, base, job_class, target)
-    root = _RootShape(composition.shapes)
+    root = RootShape(composition.shapes)
     composition.secrets = hide_arguments(request.arguments, root)
     for layer in layers:
         composition.secrets += find_secrets(layer, root)
@@ -268,7 +268,7 @@ def _argument_origin(node: Node, choices: Sequence[Argument]) -> Origin | None:
 def _steering_tree(layers: list[Node], values: list[Argument]) -> Node:
     """Stack the reserved nodes alone: they name the class, and the order of the layers."""
     shapes = {name: model_shape(model) for name, model in _RESERVED_MODELS.items()}
-    root = _RootShape({"": model_shape(JobSettings), **shapes})
+    root = RootShape({"": model_shape(JobSettings), **shapes})
     tree = Node(Origin("default", "the tree"), children={})
     for layer in layers:
         children = layer.children or {}
@@ -289,7 +289,7 @@ def _named_target(steering: Node, choices: Sequence[Argument]) -> tuple[str, Ori
 def _stack_layers(
     composition: Composition, layers: list[Node], values: list[Argument], steering: Node
 ) -> None:
-    root = _RootShape(composition.shapes)
+    root = RootShape(composition.shapes)
     tree = composition.written
     sent = _info_tree(composition)
     order = steering.at(("platform", "settings_layer"))
@@ -320,7 +320,7 @@ def _info_tree(composition: Composition) -> Node | None:
     return sent
 
 
-class _RootShape(Shape):
+class RootShape(Shape):
     """The root of the tree: the settings' fields beside the reserved nodes."""
 
     __slots__ = ("_reserved",)
@@ -330,6 +330,7 @@ class _RootShape(Shape):
         self._reserved = shapes
 
     def at(self, key: str, tag: object = None) -> Shape | None:
+        """Find the shape of a root key."""
         if key in RESERVED_NODES:
             return self._reserved.get(key)
         return super().at(key, tag)

@@ -380,11 +380,13 @@ def _no_override(argument: Argument) -> OverrideSyntaxError:
     text = argument.shown
     hint = "write it as key=value"
     colon = re.fullmatch(r"([\w.]+):\s*(\S+)", text)
-    if colon:
-        hint = f"write it as {colon.group(1)}={colon.group(2)}"
-    elif is_target(text):
+    if is_target(text) and text.partition(":")[2][:1].isupper():
         hint = f"to run it write job={text}"
-    elif text.startswith("=") or re.fullmatch(r"[\w.]+", text):
+    elif colon:
+        hint = f"write it as {colon.group(1)}={colon.group(2)}"
+    elif text.startswith("=") and text != "=":
+        hint = "name the key before '=': key=value"
+    elif text == "=" or re.fullmatch(r"[\w.]+", text):
         hint = "write key=value as one word, without spaces around '='"
     return OverrideSyntaxError(f"'{text}' is no override", where=argument.origin.place(), hint=hint)
 

@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from brevetti_hydra._masks import MASK
-from brevetti_hydra.config.compose import Composition, class_shapes
+from brevetti_hydra.config.compose import Composition, RootShape, class_shapes
 from brevetti_hydra.config.interpolate import escaped, resolve
-from brevetti_hydra.config.layers import node_of, shape_at
+from brevetti_hydra.config.layers import CommandLine, node_of, shape_at
 from brevetti_hydra.config.masks import masked_value
-from brevetti_hydra.config.origins import Node, Origin, Path
+from brevetti_hydra.config.origins import Node, Origin, Path, dotted, walk
+from brevetti_hydra.config.overrides import Argument, split_key
 from brevetti_hydra.config.project import find_project
 from brevetti_hydra.config.secrets import find_secrets
+from brevetti_hydra.errors import BrevettiHydraError, MissingSettingError, UsageError
 from brevetti_hydra.settings import RESERVED_NODES, DatasetNode, ReservedNodes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
     from pathlib import Path as FilePath
+
+    from brevetti_hydra.record import Snapshot
 
 __all__ = ["compose_recorded", "recorded_at", "recorded_nodes", "recorded_tree"]
 
@@ -63,31 +67,43 @@ def _unresolved(value: Any, path: Path, text: Any) -> Any:
     if isinstance(value, DatasetNode):
         return DatasetNode(bucket=str(text))
     if isinstance(value, list):
-        return [str(text)]
+        return list(map(str, text)) if isinstance(text, list) else [str(text)]
     if isinstance(value, dict):
         return {}
     return value if isinstance(value, int | float | BaseModel) else str(text)
 
 
 def compose_recorded(
-    config: Mapping[str, Any], job_class: type, target: str, folder: FilePath
+    snapshot: Snapshot,
+    job_class: type,
+    target: str,
+    folder: FilePath,
+    *,
+    given: Sequence[Argument] = (),
+    is_to_run: bool,
 ) -> Composition:
     """Make a composition of a recorded tree alone; no YAML is read.
 
-    Masked secrets count as not given: a required one is then missing, and has to come from the
-    environment.
-
     Args:
-        config: What `recorded_tree` gave.
+        snapshot: What `recorded_tree` gave is in it.
         job_class: The Job class.
         target: Its name.
         folder: The working directory.
+        given: What the record does not hold, secrets, given again.
+        is_to_run: Whether secrets are needed: without them a job can be looked at, not run.
+
+    Raises:
+        UsageError: Something is given that the record does hold.
     """
     composition = Composition(find_project(folder), folder)
     composition.job_class, composition.target = job_class, target
     composition.shapes = class_shapes(job_class)
     origin = Origin("yaml", "the record")
-    composition.written = _without_masks(node_of(dict(config), origin))
+    composition.written = node_of(dict(snapshot.config), origin)
+    if is_to_run:
+        composition.problems += _take_secrets(composition, snapshot, given)
+    elif given:
+        raise _settled(given, ())
     composition.filled = composition.written.copy()
     composition.secrets = find_secrets(composition.written, composition.shape())
     composition.resolution = resolve(composition.filled, {}, composition.is_secret)
@@ -105,6 +121,42 @@ def _recorded(node: Node, path: Path, composition: Composition) -> Any:
     value = escaped(node, composition.hydra_values)
     is_kept = path in composition.resolution.from_environment
     return masked_value(value, shape, keep_references=is_kept)
+
+
+def _take_secrets(
+    composition: Composition, snapshot: Snapshot, given: Sequence[Argument]
+) -> list[BrevettiHydraError]:
+    """Put what was given in the place of masks; a mask that stays is missing."""
+    masked = [path for path, node in walk(composition.written) if _holds_mask(node.value)]
+    if any(split_key(argument) not in masked for argument in given):
+        raise _settled(given, masked)
+    composition.written = _without_masks(composition.written)
+    line = CommandLine(given, RootShape(composition.shapes), composition.written)
+    line.apply(composition.written)
+    missing: list[BrevettiHydraError] = []
+    for path in masked:
+        writers = snapshot.origins.get(dotted(path), [])
+        is_default = bool(writers) and writers[0].startswith("default of ")
+        if composition.written.at(path) is None and not is_default:
+            missing.append(
+                MissingSettingError(
+                    f"the record does not hold '{dotted(path)}', which is a secret",
+                    hint=f"give it again: resume RUN {dotted(path)}=..., or let it come from the "
+                    f"environment: {dotted(path)}=${{oc.env:NAME}}",
+                )
+            )
+    return [*line.problems, *missing]
+
+
+def _settled(given: Sequence[Argument], masked: Sequence[Path]) -> UsageError:
+    names = ", ".join(map(dotted, masked))
+    return UsageError(
+        "the run has its settings already",
+        notes=["given were " + ", ".join(f"'{argument.key}'" for argument in given)],
+        hint="only what the record does not hold can be given again: " + names
+        if names
+        else "leave the settings out, or start a new run",
+    )
 
 
 def _without_masks(node: Node) -> Node:
