@@ -32,7 +32,7 @@ The tree, drawn::
     │   └── ImageUnreadableError    image-unreadable
     ├── StorageError                                      exit 1
     │   ├── StorageReadError        storage-unreadable
-    │   ├── StorageWriteError       storage-unwritable    exit 2; 1 where a run failed by it
+    │   ├── StorageWriteError       storage-unwritable    exit 2
     │   └── UnsafePathError         unsafe-path
     ├── RunError                                          exit 1
     │   ├── RunNotFoundError        run-not-found         exit 2
@@ -399,7 +399,7 @@ class StorageReadError(StorageError):
 
 
 class StorageWriteError(StorageError):
-    """A file cannot be written: no space, no right, no folder."""
+    """A file cannot be written: no space, no right, no folder. A run that fails by it ends in 1."""
 
     code = "storage-unwritable"
     exit_code = 2

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from brevetti_hydra._text import similar_name
 from brevetti_hydra.cli.commands import COMMANDS
 from brevetti_hydra.cli.plugins import spare_plugin_scan
-from brevetti_hydra.cli.reply import JsonMode, Reply
+from brevetti_hydra.cli.reply import JsonMode, Reply, stdout_error
+from brevetti_hydra.cli.report import exit_code_of, print_error
 from brevetti_hydra.errors import RunInterrupted, UsageError
 
 if TYPE_CHECKING:
@@ -38,12 +39,18 @@ def console() -> NoReturn:
     # Until the job begins everything that is made lives on: half of the start-up's garbage
     # collections would look at all of it and free nothing (a tenth of a no-op run's time).
     gc.disable()
+    _open_closed_streams()
     spare_plugin_scan()
-    code = main()
+    code = _run_line(sys.argv[1:], ends_process=True)
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         _drop_stdout()
+    except OSError as error:
+        _drop_stdout()
+        if code == 0:
+            code = exit_code_of(stdout_error(error))
+            print_error(stdout_error(error), sys.stderr)
     sys.exit(code)
 
 
@@ -57,10 +64,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 done or pruned, 1 the run failed, 2 the user must change something,
         130 and 143 stopped by a signal.
     """
-    line = _read_line(sys.argv[1:] if argv is None else argv)
+    return _run_line(sys.argv[1:] if argv is None else argv, ends_process=False)
+
+
+def _run_line(argv: Sequence[str], *, ends_process: bool) -> int:
+    line = _read_line(argv)
     name = line.command if line.command in COMMANDS else "run"
-    with Reply(name or "run", line.json, traceback=line.traceback) as reply:
+    answer = Reply(
+        name or "run", line.json, traceback=line.traceback, ends_process=ends_process
+    )
+    with answer as reply:
         try:
+            _check_folder()
             return _execute(line, reply)
         except BrokenPipeError:
             # The reader, `head` for instance, has seen enough.
@@ -68,6 +83,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         except (Exception, KeyboardInterrupt, RunInterrupted) as error:  # noqa: BLE001 - the last stop
             return reply.fail(error)
+
+
+def _check_folder() -> None:
+    try:
+        os.getcwd()  # noqa: PTH109 - the folder is not wanted, only whether there is one
+    except OSError as error:
+        raise UsageError(
+            "the working directory does not exist any more",
+            notes=[error.strerror or str(error)],
+            hint="change to a folder that exists",
+        ) from error
 
 
 def _execute(line: _Line, reply: Reply) -> int:
@@ -121,6 +147,19 @@ def _unknown_command(word: str) -> UsageError:
     notes = [f"a similar name exists: '{near}'"] if near else []
     notes.append(f"commands: {', '.join(COMMANDS)}; a run begins with an override, job=NAME")
     return UsageError(f"no command '{word}'", notes=notes, hint="see 'brevetti-hydra --help'")
+
+
+def _open_closed_streams() -> None:
+    """Let what was closed at the start (`>&-`) lead nowhere: else a run's file would take its place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        opened = os.open(os.devnull, os.O_RDWR)
+        if opened != number:
+            os.dup2(opened, number)
+            os.close(opened)
+        mode = "w" if number else "r"
+        setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
 def _drop_stdout() -> None:

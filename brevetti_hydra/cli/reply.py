@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from brevetti_hydra._masks import Masking
 from brevetti_hydra._text import escape_control
 from brevetti_hydra.cli.report import error_fields, exit_code_of, print_error
+from brevetti_hydra.errors import StorageWriteError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
     from typing import Self, TextIO
 
 
-__all__ = ["JsonMode", "Reply"]
+__all__ = ["JsonMode", "Reply", "stdout_error"]
 
 JsonMode = Literal["document", "lines"] | None
 
@@ -34,8 +37,25 @@ class Reply:
         masking: Takes secrets out of notices and errors; a run that is started brings its own.
     """
 
-    def __init__(self, command: str, json: JsonMode = None, *, traceback: bool = False) -> None:
+    def __init__(
+        self,
+        command: str,
+        json: JsonMode = None,
+        *,
+        traceback: bool = False,
+        ends_process: bool = False,
+    ) -> None:
+        """Begin an answer.
+
+        Args:
+            command: The command's name.
+            json: Which documents, if any.
+            traceback: Print the chain of tracebacks of errors as well.
+            ends_process: Nothing else follows in this process: stdout is not given back, so that
+                a thread that prints later does not print behind the document.
+        """
         self.command = command
+        self._ends_process = ends_process
         self.json: JsonMode = json
         self.masking = Masking()
         self._traceback = traceback
@@ -60,8 +80,8 @@ class Reply:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Give stdout back."""
-        if self.json is None:
+        """Give stdout back, unless the process ends."""
+        if self.json is None or self._ends_process:
             return
         sys.stdout = self._stdout
         if self._saved is not None:
@@ -77,13 +97,12 @@ class Reply:
     def say(self, text: str) -> None:
         """Print text for people; with `--json`, nothing."""
         if self.json is None:
-            self._stdout.write(escape_control(text) + "\n")
+            self._write(escape_control(text) + "\n")
 
     def write_raw(self, text: str) -> None:
         """Print text as it is, for instance a log with its own colours; with `--json`, nothing."""
         if self.json is None:
-            self._stdout.write(text)
-            self._stdout.flush()
+            self._write(text, is_flushed=True)
 
     def notice(self, text: str) -> None:
         """Tell people something aside, on stderr."""
@@ -98,7 +117,9 @@ class Reply:
         """Print an error now, and have it in the document that follows."""
         self._errors += self.masking.tree(error_fields(error))
         if self.json is None:
-            self._stdout.flush()
+            # A full disk behind stdout must not hide the error; the last flush will tell of it.
+            with suppress(OSError, ValueError):
+                self._stdout.flush()
         print_error(error, sys.stderr, traceback=self._traceback, masking=self.masking)
 
     def answer(self, result: Any) -> None:
@@ -113,12 +134,14 @@ class Reply:
             The exit code.
         """
         self.add_error(error)
-        self.answer(None)
+        # What is wrong has been told on stderr already.
+        with suppress(OSError, StorageWriteError):
+            self.answer(None)
         return exit_code_of(error)
 
     def _write_document(self, result: Any, errors: list[dict[str, Any]], *, ok: bool) -> None:
         # pydantic is loaded already wherever there is something to answer.
-        from pydantic_core import to_json
+        from brevetti_hydra._json import json_bytes
 
         document = {
             "format": 1,
@@ -128,15 +151,40 @@ class Reply:
             "errors": errors,
         }
         indent = 2 if self.json == "document" else None
-        # NaN is no JSON: written as "NaN", like in records.
-        content = to_json(document, indent=indent, inf_nan_mode="strings") + b"\n"
+        content = json_bytes(document, indent=indent) + b"\n"
         if self._saved is None:
-            self._stdout.write(content.decode())
-            self._stdout.flush()
+            self._write(content.decode(), is_flushed=True)
             return
         view = memoryview(content)
-        while view:
-            view = view[os.write(self._saved, view) :]
+        with _told_if_unwritable():
+            while view:
+                view = view[os.write(self._saved, view) :]
+
+    def _write(self, text: str, *, is_flushed: bool = False) -> None:
+        with _told_if_unwritable():
+            self._stdout.write(text)
+            if is_flushed:
+                self._stdout.flush()
+
+
+@contextmanager
+def _told_if_unwritable() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise stdout_error(error) from error
+
+
+def stdout_error(error: OSError) -> StorageWriteError:
+    """Give the error of an answer that could not be written."""
+    reason = error.strerror or str(error)
+    return StorageWriteError(
+        "cannot write to stdout",
+        notes=[reason[:1].lower() + reason[1:]],
+        hint="send it to another file, or make room there",
+    )
 
 
 def _is_descriptor(stream: TextIO, descriptor: int) -> bool:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._masks import Masking
-from brevetti_hydra._text import escape_control
+from brevetti_hydra._text import error_text, escape_control
 from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors, RunInterrupted
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def _stopped(error: BaseException) -> str:
 
 def _unexpected(error: BaseException) -> str:
     text = f"unexpected {type(error).__name__}"
-    return f"{text}: {error}" if str(error) else text
+    message = error_text(error)
+    return f"{text}: {message}" if message else text
 
 
 def _fields(code: str, message: str, hint: str | None = None) -> dict[str, Any]:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from brevetti_hydra._text import plural
 from brevetti_hydra.cli.arguments import CommandParser, add_root
 from brevetti_hydra.cli.paths import printable
-from brevetti_hydra.errors import UsageError, WrongStateError
-from brevetti_hydra.record import RunState
-from brevetti_hydra.run.annotate import remove_run
-from brevetti_hydra.run.columns import short_id
+from brevetti_hydra.errors import (
+    RecordUnreadableError,
+    RunNotFoundError,
+    UsageError,
+    WrongStateError,
+)
+from brevetti_hydra.run.annotate import remove_run, state_of
 from brevetti_hydra.run.folders import runs_root
 from brevetti_hydra.run.history import find_run, read_record
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from brevetti_hydra.cli.reply import Reply
-    from brevetti_hydra.record import RunRecord
+    from brevetti_hydra.record import RunState
     from brevetti_hydra.run.folders import RunFolder
 
 __all__ = ["build_parser", "execute"]
@@ -41,40 +44,49 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     # All are found and looked at first: a mistyped id removes nothing.
     found = {folder.root: folder for folder in (find_run(text, root) for text in arguments.runs)}
     folders = list(found.values())
-    records = [read_record(folder) for folder in folders]
-    for record in records:
-        _refuse_running(record)
-    if not arguments.yes and not _confirm(records, folders, reply):
+    states = [state_of(folder) for folder in folders]
+    for folder, state in zip(folders, states, strict=True):
+        _refuse_running(folder, state)
+    if not arguments.yes and not _confirm(folders, states, reply):
         reply.say("nothing was removed")
         reply.answer({"removed": []})
         return 0
-    for record, folder in zip(records, folders, strict=True):
+    ids = [_run_id(folder) for folder in folders]
+    for folder in folders:
         remove_run(folder)
-        reply.say(f"removed {short_id(record)}  {printable(folder.root)}")
-    reply.answer({"removed": [record.run_id for record in records]})
+        reply.say(f"removed {folder.short_id}  {printable(folder.root)}")
+    reply.answer({"removed": ids})
     return 0
 
 
-def _refuse_running(record: RunRecord) -> None:
-    if record.state in {RunState.CREATED, RunState.RUNNING}:
+def _run_id(folder: RunFolder) -> str:
+    try:
+        return read_record(folder).run_id
+    except (RecordUnreadableError, RunNotFoundError):
+        return folder.short_id  # of a damaged record, what its folder tells
+
+
+def _refuse_running(folder: RunFolder, state: RunState | None) -> None:
+    if state is not None and not state.is_finished:
         raise WrongStateError(
-            f"run '{short_id(record)}' is {record.state.value}",
+            f"run '{folder.short_id}' is {state.value}",
             hint="stop it first (Ctrl-C in its terminal, or SIGTERM to its process)",
         )
 
 
-def _confirm(records: Sequence[RunRecord], folders: Sequence[RunFolder], reply: Reply) -> bool:
+def _confirm(
+    folders: Sequence[RunFolder], states: Sequence[RunState | None], reply: Reply
+) -> bool:
     if reply.json is not None or not sys.stdin.isatty():
         raise UsageError(
-            f"removing {plural(len(records), 'run')} needs to be confirmed",
+            f"removing {plural(len(folders), 'run')} needs to be confirmed",
             notes=["there is no terminal to ask on"],
             hint="add --yes",
         )
-    for record, folder in zip(records, folders, strict=True):
-        reply.notice(
-            f"  {short_id(record)}  {record.job.name}  {record.state.value}"
-            f"  {printable(folder.root)}"
-        )
-    sys.stderr.write(f"Remove {plural(len(records), 'run')} with all files? [y/N] ")
+    for folder, state in zip(folders, states, strict=True):
+        shown = "damaged" if state is None else state.value
+        # The folder's name holds the job's.
+        reply.notice(f"  {folder.short_id}  {shown}  {printable(folder.root)}")
+    sys.stderr.write(f"Remove {plural(len(folders), 'run')} with all files? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

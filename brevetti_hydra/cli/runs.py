@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._clock import SYSTEM_CLOCK, parse_utc
@@ -96,7 +95,7 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     for record in shown:
         reply.stream(record)
     if arguments.csv:
-        _write_csv(shown, _chosen_columns(arguments.columns))
+        reply.write_raw(_csv(shown, _chosen_columns(arguments.columns)))
     elif everything:
         _print_table(shown, len(records), len(everything), arguments, reply)
     elif reply.json is None:
@@ -158,8 +157,9 @@ def _known(value: Any) -> Any:
     return None if value is MISSING else value
 
 
-def _write_csv(records: Sequence[RunRecord], chosen: Sequence[str] | None) -> None:
+def _csv(records: Sequence[RunRecord], chosen: Sequence[str] | None) -> str:
     import csv
+    import io
 
     rows: list[dict[str, Any]]
     if chosen is None:
@@ -168,10 +168,12 @@ def _write_csv(records: Sequence[RunRecord], chosen: Sequence[str] | None) -> No
     else:
         names = list(chosen)
         rows = [{name: _known(_csv_value(record, name)) for name in names} for record in records]
-    writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
+    lines = io.StringIO()
+    writer = csv.DictWriter(lines, names, lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({name: _csv_text(value) for name, value in row.items()})
+    return lines.getvalue()
 
 
 def _csv_value(record: RunRecord, name: str) -> Any:

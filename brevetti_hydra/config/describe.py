@@ -95,9 +95,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _same_variant(
-    default: Mapping[str, Any], shape: Shape, node: Node | None
-) -> Mapping[str, Any]:
+def _same_variant(default: Mapping[str, Any], shape: Shape, node: Node | None) -> Mapping[str, Any]:
     """Of a default of another variant of a union, keep the switch alone."""
     switch = shape.discriminator
     tag = (node.children or {}).get(switch or "") if node is not None else None
@@ -155,7 +153,9 @@ def cfg_text(composition: Composition, *, resolved: bool, package: str | None) -
             raise UsageError(message, hint="leave -p out to see the whole of it")
         node = node[key]
     # The header says where the keys belong, as Hydra's does.
-    text = _hydra.to_yaml(node) if isinstance(node, (dict, list)) else f"{node}\n"
+    # One value alone is quoted where YAML wants it, as a mask does.
+    is_tree = isinstance(node, (dict, list))
+    text = _hydra.to_yaml(node) if is_tree else _hydra.to_yaml([node]).removeprefix("- ")
     return f"# @package {package}\n{text}".rstrip("\n")
 
 

@@ -77,7 +77,7 @@ class FolderSource(DocumentSource):
         for entry in os.scandir(folder):
             if entry.name.startswith((".", "__")):
                 continue
-            if entry.is_dir() and results_filter != ObjectType.CONFIG:
+            if _is_folder(entry) and results_filter != ObjectType.CONFIG:
                 names.add(entry.name)
             elif entry.name.endswith(".yaml") and results_filter != ObjectType.GROUP:
                 names.add(entry.name.removesuffix(".yaml"))
@@ -128,6 +128,13 @@ class ClassSource(DocumentSource):
         job = {"_target_": Node(origin, value=target)}
         tree = Node(origin, children={"job": Node(origin, children=job)})
         return Document(f"job={target}", "", "_global_", tree, None, ())
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _with_suffix(config_path: str) -> str:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from brevetti_hydra._clock import SYSTEM_CLOCK, Clock
 from brevetti_hydra._files import lock, remove, write_whole
 from brevetti_hydra._json import json_bytes
-from brevetti_hydra.errors import WrongStateError
+from brevetti_hydra.errors import RecordUnreadableError, RunNotFoundError, WrongStateError
+from brevetti_hydra.record import RunState
+from brevetti_hydra.run.claims import is_claimed
 from brevetti_hydra.run.settling import settle
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.record import RunRecord
     from brevetti_hydra.run.folders import RunFolder
 
-__all__ = ["remove_run", "set_note", "set_tags"]
+__all__ = ["remove_run", "set_note", "set_tags", "state_of"]
 
 
 def set_tags(folder: RunFolder, tags: Iterable[str], *, clock: Clock = SYSTEM_CLOCK) -> RunRecord:
@@ -59,18 +61,36 @@ def _annotate(folder: RunFolder, changes: dict[str, Any], clock: Clock) -> RunRe
     return record
 
 
+def state_of(folder: RunFolder, *, clock: Clock = SYSTEM_CLOCK) -> RunState | None:
+    """Give the state of a run; None where its record tells none and nobody is at work on it.
+
+    Raises:
+        RunNotFoundError: There is no such folder.
+    """
+    try:
+        return settle(folder, clock=clock).state
+    except RecordUnreadableError:
+        pass
+    except RunNotFoundError:
+        if not folder.root.is_dir():
+            raise
+    return RunState.RUNNING if is_claimed(folder, clock.now()) else None
+
+
 def remove_run(folder: RunFolder, *, clock: Clock = SYSTEM_CLOCK) -> None:
     """Remove a run's folder with everything in it; a storage space elsewhere stays.
 
+    A run whose record is damaged or gone can be removed, too, unless its process is alive.
+
     Raises:
         WrongStateError: The run is at work.
-        RunNotFoundError: There is no run in the folder.
+        RunNotFoundError: There is no such folder.
         StorageWriteError: It cannot be removed.
     """
-    record = settle(folder, clock=clock)
-    if not record.state.is_finished:
+    state = state_of(folder, clock=clock)
+    if state is not None and not state.is_finished:
         raise WrongStateError(
-            f"run '{record.folder}' is {record.state.value} and cannot be removed",
+            f"run '{folder.name}' is {state.value} and cannot be removed",
             hint="stop it first, or wait for its end",
         )
     remove(folder.root, point="run.removed")

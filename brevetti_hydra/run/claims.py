@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.run.folders import RunFolder
 
-__all__ = ["Claim", "Heartbeat"]
+__all__ = ["Claim", "Heartbeat", "is_claimed"]
+
+
+# Longer than between any two heartbeats that somebody would ask for.
+_LONGEST_SILENCE_S = 3600.0
 
 
 class Claim:
@@ -68,6 +72,21 @@ class Claim:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
+
+
+def is_claimed(folder: RunFolder, now: float) -> bool:
+    """Tell, without the record, whether a process of this machine may be at work on a run."""
+    try:
+        if now - folder.claim.stat().st_mtime > _LONGEST_SILENCE_S:
+            return False  # another process has its number by now
+        pid = json.loads(folder.claim.read_bytes())["pid"]
+        # Signal 0 reaches nobody; it tells whether there is anybody.
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return False
+    return True
 
 
 class Heartbeat:

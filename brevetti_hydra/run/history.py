@@ -56,7 +56,9 @@ def _folder_at(text: str) -> RunFolder | None:
     if path.name in {"record.json", "journal.jsonl"}:
         path = path.parent
     is_run = (path / "record.json").is_file() or (path / "journal.jsonl").is_file()
-    return RunFolder(path) if is_run else None
+    # Of a run that has lost both, the name tells what it was.
+    is_left = os.sep in text and short_id_of(path.name) is not None and path.is_dir()
+    return RunFolder(path) if is_run or is_left else None
 
 
 def _choose(text: str, root: Path) -> RunFolder:
