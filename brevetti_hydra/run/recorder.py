@@ -180,9 +180,7 @@ class Recorder:
             NotOwnerError: The calling process is a forked child.
             StaleAttemptError: A newer attempt has begun.
         """
-        text = metric_json(value)
-        shown = text.strip('"') if text.startswith('"') else value
-        self._report("metric", {"name": name, "value": shown})
+        self._report("metric", {"name": name, "value": value})
         self._metrics[name] = value
         self._tell(MetricAdded(name, value))
 

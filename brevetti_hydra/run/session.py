@@ -13,14 +13,12 @@
 from __future__ import annotations
 
 import signal
-import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._clock import format_utc
 from brevetti_hydra._files import lock, make_folder, remove
 from brevetti_hydra._json import encodable
-from brevetti_hydra._text import error_text
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     RunInterrupted,
@@ -34,6 +32,7 @@ from brevetti_hydra.run.capture import Capture, Redirection, RunLog
 from brevetti_hydra.run.claims import Claim, Heartbeat
 from brevetti_hydra.run.delivery import deliver
 from brevetti_hydra.run.descriptors import open_standard_streams
+from brevetti_hydra.run.failures import describe_failure, look_into
 from brevetti_hydra.run.git import begin_git
 from brevetti_hydra.run.journal import JournalWriter, last_seq, read_journal
 from brevetti_hydra.run.liveness import this_process
@@ -64,8 +63,6 @@ if TYPE_CHECKING:
     from brevetti_hydra.storage.dataset import Dataset
 
 __all__ = ["Session", "Surroundings"]
-
-_MOST_TRACEBACK_CHARACTERS = 100_000
 
 
 class Surroundings:
@@ -365,14 +362,11 @@ class Session:
             error.add_note(f"the run's record could not be sealed: {second.message}")
 
     def _judge(self, error: BaseException) -> tuple[RunState, Failure]:
-        masking = self._around.masking
         if isinstance(error, RunInterrupted | KeyboardInterrupt):
             number = getattr(error, "signal_number", self.stops.signal_number)
             reason = self.stops.reason_of(number)
             return RunState.INTERRUPTED, Failure(type="RunInterrupted", message=reason)
-        message = error.message if isinstance(error, BrevettiHydraError) else error_text(error)
-        texts = {"message": masking.text(message), "traceback": masking.text(_trace(error))}
-        return RunState.FAILED, Failure(type=encodable(type(error).__name__), **encodable(texts))
+        return RunState.FAILED, describe_failure(error, self._around.masking)
 
     def _keep_what_there_is(self, failure: Failure, *, is_interrupted: bool) -> None:
         """Keep output.json and the list of artifacts, as far as the disk takes them."""
@@ -391,17 +385,11 @@ class Session:
             self.recorder.warn(f"the failed run's output is not complete: {error.message}")
 
     def _debug(self, error: BaseException) -> None:
-        import pdb  # noqa: T100 - `run.debug` asks for it
-
         self._stop_capture()
         for observer in self._around.observers:
             # A bar that moves would write over the debugger's prompt.
             getattr(observer, "close", bool)()
-        traceback.print_exception(error)
-        try:
-            pdb.post_mortem(error.__traceback__)
-        except (Exception, KeyboardInterrupt) as second:  # noqa: BLE001 - the run has an end of its own
-            error.add_note(f"the debugger was left by {second!r}")
+        look_into(error)
 
     def _give_up(self, reason: str) -> None:
         """Seal from another thread: the main thread does not come back."""
@@ -430,17 +418,6 @@ class Session:
         self._git.abandon()
         self.log.close()
         self.recorder.close()
-
-
-def _trace(error: BaseException) -> str:
-    try:
-        lines = "".join(traceback.format_exception(error))
-    except Exception:  # noqa: BLE001 - its notes, for instance, may be anything
-        # Without the exception itself, where it was raised can still be told.
-        lines = "".join(traceback.format_tb(error.__traceback__)) + type(error).__name__ + "\n"
-    if len(lines) > _MOST_TRACEBACK_CHARACTERS:
-        lines = "...\n" + lines[-_MOST_TRACEBACK_CHARACTERS:]
-    return lines
 
 
 def _write_above(observers: Sequence[Observer]) -> Callable[[bytes], bool] | None:

@@ -30,8 +30,8 @@ class Floats(JobSettings):
     """Floats at several depths."""
 
     lr: float = math.inf
-    many: list[float] = []
-    named: dict[str, float] = {}
+    many: list[float]
+    named: dict[str, float]
 
 
 def strict(content: bytes) -> Any:
