@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from brevetti_hydra import Job
-from brevetti_hydra.config import secret_texts, validate
+from brevetti_hydra.config import read_overrides, secret_texts, validate
 from brevetti_hydra.config.describe import cfg_text, describe_settings, info_text
 from brevetti_hydra.config.masks import masked_argument
 from brevetti_hydra.config.recorded import compose_recorded, recorded_tree
-from brevetti_hydra.errors import BrevettiHydraError
+from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors
+from brevetti_hydra.record import Snapshot
 
 if TYPE_CHECKING:
     from brevetti_hydra.config import Composition
@@ -117,20 +117,32 @@ def test_what_comes_from_the_environment_is_recorded_as_such(
 
 
 def test_a_record_composes_again(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From a record alone the environment is read anew; masked secrets are as good as not given."""
+    """From a record alone the environment is read anew, and masked secrets have to be given."""
     monkeypatch.setenv("CANARY", "canary-env")
     project.write({"conf/brevetti.yaml": "token: ${oc.env:CANARY}\nitems: [canary-3]\nlabel: $x\n"})
-    composition = project.compose("--label=${no} reference", settings="Hidden")
-
-    tree = recorded_tree(composition)
+    first = project.compose("--label=${no} reference", settings="Hidden")
+    snapshot = Snapshot(
+        config=recorded_tree(first), origins=first.origins(), choices={}, environment={}
+    )
     monkeypatch.setenv("CANARY", "canary-new")
-    again = compose_recorded(tree, composition.job_class, "m:J", project.folder)
-    settings: Any = validate(again).settings
 
+    def again(*given: str) -> Any:
+        composition = compose_recorded(
+            snapshot,
+            first.job_class,
+            "m:J",
+            project.folder,
+            given=read_overrides(given),
+            is_to_run=True,
+        )
+        return validate(composition).settings
+
+    settings = again("items=[canary-4]")
     assert "canary-new" == settings.token.get_secret_value()
-    assert [] == settings.items
+    assert ["canary-4"] == [item.get_secret_value() for item in settings.items]
     assert "${no} reference" == settings.label
-    assert issubclass(again.job_class, Job)
+    with pytest.raises(ConfigErrors, match="items"):
+        again()
 
 
 @pytest.mark.parametrize(
