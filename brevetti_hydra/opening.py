@@ -7,12 +7,9 @@ on layers, search path and errors.
 from __future__ import annotations
 
 import os
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from brevetti_hydra._masks import MASK, Masking
-from brevetti_hydra._text import similar_name
+from brevetti_hydra._masks import Masking
 from brevetti_hydra.config import (
     Argument,
     Composition,
@@ -21,13 +18,11 @@ from brevetti_hydra.config import (
     compose,
     find_project,
     secret_texts,
-    settings_class,
     validate,
 )
 from brevetti_hydra.config.credentials import known_keys, with_api_key
-from brevetti_hydra.config.masks import masked_argument
 from brevetti_hydra.config.recorded import compose_recorded, recorded_nodes, recorded_tree
-from brevetti_hydra.config.secrets import held_secrets, source_text
+from brevetti_hydra.config.secrets import command_words, held_secrets, may_hold_secrets, source_text
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     ConfigNotFoundError,
@@ -36,11 +31,12 @@ from brevetti_hydra.errors import (
     UsageError,
 )
 from brevetti_hydra.job import Job
-from brevetti_hydra.record import JobRef
-from brevetti_hydra.settings import ReservedNodes, check_names
+from brevetti_hydra.job_class import check_job_class, job_ref, own_target, package_folders
+from brevetti_hydra.settings import ReservedNodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from brevetti_hydra.run.events import Observer
     from brevetti_hydra.run.folders import RunFolder
@@ -49,9 +45,7 @@ if TYPE_CHECKING:
 __all__ = [
     "RESUME_VARIABLE",
     "Ready",
-    "check_job_class",
     "open_run",
-    "own_target",
     "prepare",
     "read_info",
     "remote_job_error",
@@ -154,7 +148,7 @@ def open_run(
     nodes = ReservedNodes(validated.job, validated.platform, _with_debug(validated, request))
     secrets = _secrets(composition, validated, request)
     plan = RunPlan(
-        job=_job_ref(composition, ready.entry),
+        job=job_ref(composition, ready.entry),
         settings=validated.settings,
         settings_json=validated.settings_json,
         job_node=nodes.job,
@@ -165,19 +159,23 @@ def open_run(
         origins=composition.origins(),
         choices=composition.choices,
         sources=[
-            ConfigText(document.label, source_text(document, composition).encode())
+            ConfigText(
+                document.label,
+                source_text(document, composition).encode(),
+                is_compared=not may_hold_secrets(composition.shape()),
+            )
             for document in composition.documents
             if document.text
         ],
         overrides=[argument.shown for argument in composition.arguments],
-        command=_masked_command(command, composition),
+        command=command_words(command, composition),
         info=composition.info,
         start_folder=os.fspath(folder),
         job_dir=request.container.get("job_dir"),
         cache_path=request.container.get("cache_path"),
         secrets=secrets,
         warnings=[*composition.notices, *validated.warnings],
-        package_folders=_package_folders(composition.job_class),
+        package_folders=package_folders(composition.job_class),
     )
     context = RunContext(plan, observers=observers, stdout_to_stderr=stdout_to_stderr, git=git)
     return _bind(composition.job_class, validated, context)
@@ -245,7 +243,7 @@ def reopen_run(
         info=_recorded_info(run),
         start_folder=snapshot.start_folder,
         secrets=_secrets(composition, validated),
-        package_folders=_package_folders(job_class),
+        package_folders=package_folders(job_class),
     )
     context = RunContext.reopen(run, plan, observers=observers, stdout_to_stderr=stdout_to_stderr)
     return _bind(job_class, validated, context)
@@ -259,28 +257,6 @@ def _recorded_info(run: RunFolder) -> dict[str, Any] | None:
         return None
     info: dict[str, Any] = parse_info(run.info.read_bytes(), label=str(run.info))
     return info
-
-
-def check_job_class(job_class: type[Job]) -> None:
-    """Refuse a class that would run to no effect, or whose settings cannot be found.
-
-    Raises:
-        NotAJobError: It has no `run`, or its `settings` are no JobSettings.
-        ReservedNameError: A settings field bears a name that is taken.
-    """
-    own = vars(job_class).get("settings")
-    if isinstance(own, type):
-        raise NotAJobError(
-            f"the settings of '{job_class.__name__}' stand in a nested class",
-            hint=f"annotate it instead: settings: {own.__name__}",
-        )
-    if job_class.run is Job.run:
-        nearest = similar_name("run", set(dir(job_class)) - set(dir(Job)))
-        raise NotAJobError(
-            f"'{job_class.__name__}' has no run()",
-            hint=f"a similar name exists: '{nearest}'" if nearest else "write: def run(self): ...",
-        )
-    check_names(settings_class(job_class))
 
 
 def _refuse_remote(request: Request) -> None:
@@ -347,59 +323,6 @@ def read_info(request: Request, folder: Path) -> dict[str, Any] | None:
     return info
 
 
-def own_target(
-    job_class: type[Job],
-) -> tuple[str, Literal["target", "script", "interactive"]]:
-    """Name a class that called `init` itself, and tell how it is reached again.
-
-    Returns:
-        The target, and the record's `JobRef.entry`.
-    """
-    module = job_class.__module__
-    if module != "__main__":
-        return f"{module}:{job_class.__qualname__}", "target"
-    main = sys.modules["__main__"]
-    file = getattr(main, "__file__", None)
-    if file is None:
-        return f"__main__:{job_class.__qualname__}", "interactive"
-    spec = getattr(main, "__spec__", None)
-    name = spec.name if spec is not None else Path(file).stem
-    return f"{name}:{job_class.__qualname__}", "script"
-
-
-def _job_ref(composition: Composition, entry: Literal["target", "script", "interactive"]) -> JobRef:
-    file = _source_file(composition.job_class)
-    return JobRef(
-        name=composition.job_name,
-        target=composition.target,
-        file=None if file is None else str(file),
-        module=_module_option() if entry == "script" else None,
-        entry=entry,
-    )
-
-
-def _module_option() -> str | None:
-    """Give what `python -m` was given, where the program was started that way."""
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    return None if spec is None else str(spec.name)
-
-
-def _source_file(job_class: type) -> Path | None:
-    file = getattr(sys.modules.get(job_class.__module__), "__file__", None)
-    return None if file is None else Path(file).absolute()
-
-
-def _package_folders(job_class: type) -> list[Path]:
-    """Give the folder of the job's outermost package, or its script's own folder."""
-    file = _source_file(job_class)
-    if file is None:
-        return []
-    depth = 0 if job_class.__module__ == "__main__" else job_class.__module__.count(".")
-    if file.name == "__init__.py":
-        depth += 1
-    return [file.parents[max(depth - 1, 0)]]
-
-
 def _secrets(
     composition: Composition, validated: Validated, request: Request | None = None
 ) -> list[str]:
@@ -411,19 +334,6 @@ def _secrets(
         *known_keys(request),
         *([str(key)] if key else []),
     ]
-
-
-def _masked_command(command: Sequence[str], composition: Composition) -> list[str]:
-    """Give the words of a command line as they may be recorded."""
-    shown = {argument.text: argument.shown for argument in composition.arguments}
-    masked: list[str] = []
-    hide_next = False
-    for word, following in zip(command, [*command[1:], ""], strict=True):
-        # `--token hunter2` is one argument and two words.
-        pair = shown.get(f"{word} {following}")
-        masked.append(MASK if hide_next else shown.get(word) or masked_argument(word))
-        hide_next = word in {"--api_key", "--api-key"} or bool(pair and pair.endswith(MASK))
-    return masked
 
 
 def _with_debug(validated: Validated, request: Request) -> Any:

@@ -27,11 +27,10 @@ from brevetti_hydra.errors import (
     UsageError,
 )
 from brevetti_hydra.job import Job
+from brevetti_hydra.job_class import check_job_class, own_target
 from brevetti_hydra.opening import (
     RESUME_VARIABLE,
-    check_job_class,
     open_run,
-    own_target,
     read_info,
     remote_job_error,
     reopen_run,
@@ -217,8 +216,18 @@ def _prints_only(request: Request, job_class: type[Job], folder: Path) -> bool:
 
     text = answer(request, composed, Path(sys.argv[0]).name)
     if text is not None:
-        print(text)  # noqa: T201 - what was asked for
+        _print(text)
     return text is not None
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)  # noqa: T201 - what was asked for
+    except BrokenPipeError:
+        # The reader, `head` for instance, has seen enough; Python's own last flush goes nowhere.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _is_interactive() -> bool:
