@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from brevetti_hydra._text import similar_name
 from brevetti_hydra.config import _hydra
 from brevetti_hydra.config.masks import masked_value
-from brevetti_hydra.config.origins import Node, Origin, Path, dotted, merge
+from brevetti_hydra.config.origins import MISSING, Node, Origin, Path, dotted, merge
 from brevetti_hydra.config.overrides import Argument, split_key
 from brevetti_hydra.errors import (
     BrevettiHydraError,
@@ -91,7 +91,14 @@ class CommandLine:
         if argument.sign == "~":
             self._delete(path, argument)
             return
-        tree = node_of(self._value(argument, path), argument.origin)
+        value = self._value(argument, path)
+        if isinstance(value, str) and value == MISSING:
+            raise OverrideSyntaxError(
+                f"'{argument.shown}' gives no value: '{MISSING}' leaves a setting open",
+                where=argument.origin.place(),
+                hint=f"write {argument.key}=VALUE, or leave it out",
+            )
+        tree = node_of(value, argument.origin)
         self._forget_replaced(path, argument)
         for key in reversed(path):
             tree = Node(argument.origin, children={key: tree})

@@ -12,13 +12,19 @@ from pydantic import BaseModel
 from brevetti_hydra._masks import MASK, Masking, credentials_in
 from brevetti_hydra._text import escape_control
 from brevetti_hydra.config.layers import node_of, shape_at
-from brevetti_hydra.config.masks import is_reference, masked_line, secret_places, texts_in
+from brevetti_hydra.config.masks import (
+    is_reference,
+    masked_argument,
+    masked_line,
+    secret_places,
+    texts_in,
+)
 from brevetti_hydra.config.origins import Node, Origin, walk
 from brevetti_hydra.config.overrides import split_key
 from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors, OverrideSyntaxError, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from brevetti_hydra.config.compose import Composition
     from brevetti_hydra.config.documents import Document
@@ -27,11 +33,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "WrittenSecret",
+    "command_words",
     "find_secrets",
     "held_secrets",
     "hide_arguments",
     "hide_by_look",
     "hide_secrets",
+    "may_hold_secrets",
     "secret_texts",
     "source_text",
 ]
@@ -119,7 +127,7 @@ def _secrets_of(argument: Argument, root: Shape) -> list[WrittenSecret] | None:
             return None
     value, is_read = _read(argument)
     if place is None or not is_read:
-        return _whole(argument) if place is None or _may_hold(place) else None
+        return _whole(argument) if place is None or may_hold_secrets(place) else None
     found = find_secrets(node_of(value, argument.origin), place, path)
     # What is in an open mapping, no type tells.
     return found or (None if isinstance(value, dict | list) else [])
@@ -147,14 +155,14 @@ def _read(argument: Argument) -> tuple[Any, bool]:
         return argument.value, True
 
 
-def _may_hold(shape: Shape, depth: int = _DEEPEST) -> bool:
-    """Whether a secret may stand anywhere below."""
+def may_hold_secrets(shape: Shape, depth: int = _DEEPEST) -> bool:
+    """Tell whether a secret may stand somewhere in a place of this shape."""
     if shape.holds_secret:
         return True
     inner = [field.shape for field in shape.fields.values()] if depth else []
     inner += [*shape.variants.values(), *shape.members]
     inner += [s for s in (shape.item, shape.value) if s is not None]
-    return bool(depth) and any(_may_hold(each, depth - 1) for each in inner)
+    return bool(depth) and any(may_hold_secrets(each, depth - 1) for each in inner)
 
 
 def secret_texts(composition: Composition) -> list[str]:
@@ -168,6 +176,19 @@ def secret_texts(composition: Composition) -> list[str]:
     for text in texts_in([*plain, *resolved.values(), (composition.info or {}).get("datasets")]):
         found += credentials_in(text)
     return [text for text in dict.fromkeys(found) if text and not is_reference(text)]
+
+
+def command_words(command: Sequence[str], composition: Composition) -> list[str]:
+    """Give the words of a command line as they may be recorded."""
+    shown = {argument.text: argument.shown for argument in composition.arguments}
+    masked: list[str] = []
+    hide_next = False
+    for word, following in zip(command, [*command[1:], ""], strict=True):
+        # `--token hunter2` is one argument and two words.
+        pair = shown.get(f"{word} {following}")
+        masked.append(MASK if hide_next else shown.get(word) or masked_argument(word))
+        hide_next = word in {"--api_key", "--api-key"} or bool(pair and pair.endswith(MASK))
+    return masked
 
 
 def held_secrets(value: Any) -> Iterator[str]:
