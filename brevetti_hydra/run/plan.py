@@ -22,11 +22,14 @@ class ConfigText(NamedTuple):
 
     Attributes:
         label: As errors and origins name it, `conf/job/classifier.yaml`.
-        text: Its bytes, as they were read.
+        text: Its bytes, as they were read; secrets masked.
+        is_compared: Whether its changes since the commit are kept, too. They are not where it may
+            hold secrets: a line that was taken out is no longer known for one.
     """
 
     label: str
     text: bytes
+    is_compared: bool = True
 
 
 class RunPlan:

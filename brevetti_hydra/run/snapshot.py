@@ -174,7 +174,7 @@ def _copy_sources(
 def _keep_git(
     plan: RunPlan, folder: RunFolder, masking: Masking, git: GitProbe, attempt: int
 ) -> dict[str, Any] | None:
-    yaml_files = [_absolute(source.label) for source in plan.sources]
+    yaml_files = [_absolute(source.label) for source in plan.sources if source.is_compared]
     state = git.gather(python_in=plan.package_folders, yaml_files=yaml_files)
     if state is None:
         return None
