@@ -45,6 +45,7 @@ _MUST = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",
     "string_type": "text",
+    "string_too_short": "longer text",
     "list_type": "a list",
     "set_type": "a list",
     "frozen_set_type": "a list",
