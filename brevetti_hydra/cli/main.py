@@ -70,9 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run_line(argv: Sequence[str], *, ends_process: bool) -> int:
     line = _read_line(argv)
     name = line.command if line.command in COMMANDS else "run"
-    answer = Reply(
-        name or "run", line.json, traceback=line.traceback, ends_process=ends_process
-    )
+    answer = Reply(name or "run", line.json, traceback=line.traceback, ends_process=ends_process)
     with answer as reply:
         try:
             _check_folder()
@@ -150,7 +148,7 @@ def _unknown_command(word: str) -> UsageError:
 
 
 def _open_closed_streams() -> None:
-    """Let what was closed at the start (`>&-`) lead nowhere: else a run's file would take its place."""
+    """Let what was closed at the start (`>&-`) lead nowhere; a run's file would take its place."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is not None:
             continue

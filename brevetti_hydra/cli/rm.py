@@ -74,9 +74,7 @@ def _refuse_running(folder: RunFolder, state: RunState | None) -> None:
         )
 
 
-def _confirm(
-    folders: Sequence[RunFolder], states: Sequence[RunState | None], reply: Reply
-) -> bool:
+def _confirm(folders: Sequence[RunFolder], states: Sequence[RunState | None], reply: Reply) -> bool:
     if reply.json is not None or not sys.stdin.isatty():
         raise UsageError(
             f"removing {plural(len(folders), 'run')} needs to be confirmed",

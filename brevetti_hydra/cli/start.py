@@ -172,7 +172,7 @@ def _report(error: BaseException, run: RunFolder, reply: Reply) -> None:
         f"the run failed with {text}",
         where=_place(trace),
         notes=[f"the whole traceback stands in {printable(run.log)}"],
-        hint=f"look at it again with: brevetti-hydra show {_words_of(run)}",
+        hint=f"look at it again with 'brevetti-hydra show {_words_of(run)}'",
     )
     failed.__cause__ = error
     reply.add_error(failed)

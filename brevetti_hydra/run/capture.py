@@ -250,7 +250,9 @@ class Capture:
         deadline: float | None = None
         is_asked = False
         while open_streams:
-            patience_ms = self._patience_ms(open_streams, is_ending=is_asked or deadline is not None)
+            patience_ms = self._patience_ms(
+                open_streams, is_ending=is_asked or deadline is not None
+            )
             ready = [number for number, _ in poll.poll(patience_ms)]
             for reader in ready:
                 if reader == wake:

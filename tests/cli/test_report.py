@@ -94,7 +94,7 @@ def test_unexpected_exception() -> None:
     ("error", "expected"),
     [
         (UsageError("x"), 2),
-        (StorageWriteError("x"), 1),
+        (StorageWriteError("x"), 2),
         (BrevettiHydraError("x"), 1),
         (ConfigErrors([InvalidSettingError("x")]), 2),
         (KeyboardInterrupt(), 130),

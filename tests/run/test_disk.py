@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from brevetti_hydra._files import write_new, write_whole
 from brevetti_hydra.errors import StorageWriteError
 from brevetti_hydra.record import RunState
 from brevetti_hydra.run.annotate import set_note
@@ -20,6 +21,7 @@ from brevetti_hydra.run.journal import read_journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from brevetti_hydra.run import RunContext
 
@@ -174,3 +176,31 @@ def test_a_record_of_what_was_revoked_is_replayed_anew(starter: Starter) -> None
     record = read_record(context.folder)
 
     assert (RunState.FAILED, "kept") == (record.state, record.note)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_first_refusal_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    """A file system that takes no writing takes no clean-up either."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    monkeypatch.setattr(os, "fsync", refuse)
+
+    def write() -> None:
+        if whole:
+            write_whole(tmp_path / "file", b"x", point="test")
+            return
+        with write_new(tmp_path / "file", point="test") as stream:
+            stream.write(b"x")
+
+    with pytest.raises(StorageWriteError) as caught:
+        write()
+
+    assert (f"cannot write '{tmp_path / 'file'}'", ("read-only file system",)) == (
+        caught.value.message,
+        caught.value.notes,
+    )

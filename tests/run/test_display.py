@@ -5,15 +5,19 @@ from __future__ import annotations
 import io
 import os
 import pty
+import re
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from brevetti_hydra.record import JobRef, RunRecord, RunState
 from brevetti_hydra.run.display import Display, epochs_of, observe
 from brevetti_hydra.run.events import ProgressReported, StateChanged, Warned
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class SteppedClock:
@@ -143,6 +147,19 @@ def test_bar_on_a_terminal() -> None:
     assert "hello\r\n" in shown
     assert "10%" not in shown
     assert "20%(Pdb) n\r\nafter\r\n" in shown
+
+
+def test_the_bar_tells_the_time_left(tmp_path: Path) -> None:
+    """Where the number of epochs is known, both times are shown: gone by and left."""
+    script = (
+        f"import os; os.chdir({str(tmp_path)!r})\n"
+        "from brevetti_hydra.cli.main import main\n"
+        "main(['job=hello', 'epochs=3'])\n"
+    )
+
+    shown = run_in_terminal(script).decode()
+
+    assert re.search(r"epoch 3/3 .*0:00:0\d.*0:00:00.* left .*progress=1", shown), shown
 
 
 def test_a_killed_process_leaves_the_cursor() -> None:

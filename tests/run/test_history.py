@@ -143,6 +143,21 @@ def test_a_damaged_record_does_not_hide_the_others(starter: Starter, content: by
         read_record(bad)
 
 
+def test_a_run_that_nobody_expected_does_not_hide_the_others(starter: Starter) -> None:
+    """Whatever is wrong with one folder is told, and the list goes on."""
+    good = starter.start(nothing).record
+    folder = starter.start(nothing).folder
+    fields = json.loads(folder.record.read_bytes()) | {"state": "running", "attempts": []}
+    folder.record.write_text(json.dumps(fields), encoding="utf-8")
+    told: list[Any] = []
+
+    records = list_runs(starter.root, on_damage=lambda at, error: told.append((at.root, error)))
+
+    assert [good] == records
+    assert [folder.root] == [root for root, _ in told]
+    assert ("IndexError: tuple index out of range",) == told[0][1].notes
+
+
 def test_unknown_keys_of_a_record_are_damage(starter: Starter) -> None:
     """A record that another version has extended is not half understood."""
     folder = starter.start(nothing).folder
