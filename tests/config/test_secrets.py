@@ -10,6 +10,7 @@ from brevetti_hydra.config import read_overrides, secret_texts, validate
 from brevetti_hydra.config.describe import cfg_text, describe_settings, info_text
 from brevetti_hydra.config.masks import masked_argument
 from brevetti_hydra.config.recorded import compose_recorded, recorded_tree
+from brevetti_hydra.config.secrets import source_text
 from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors
 from brevetti_hydra.record import Snapshot
 
@@ -211,3 +212,46 @@ def test_the_line_of_a_file_is_shown_without_its_secret(text: str, project: Any)
 def test_arguments_are_masked_by_their_keys_look(text: str, expected: str) -> None:
     """What is called a key, token, secret or password is masked, whatever its type."""
     assert expected == masked_argument(text)
+
+
+def test_an_error_shows_the_text_behind_the_environment(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes from the environment is shown as it was written, at any distance."""
+    monkeypatch.setenv("CANARY", "canary-env")
+    project.write({"conf/brevetti.yaml": "label: ${oc.env:CANARY}\nepochs: ${oc.select:label}\n"})
+
+    shown = project.error(settings="Demo")
+
+    assert (
+        "'epochs' must be an integer, but is '${oc.select:label}' (from the environment)" in shown
+    )
+    assert "canary" not in shown
+
+
+def test_types_know_better_than_names(project: Any) -> None:
+    """A known setting that is no secret is recorded, whatever it is called; others by their look."""
+    words = ["label=b", "weights.tokenizer=2", "token=abc", "weights={token_ids: 1}"]
+
+    composition = project.compose(*words, settings="Demo")
+
+    expected = ["label=b", "weights.tokenizer=2", "token=**********"]
+    assert expected == [argument.shown for argument in composition.arguments][:3]
+    assert ["argument 3: token=**********"] == composition.origins()["token"][:1]
+
+
+def test_a_copy_of_yaml_masks_values_by_their_place(project: Any) -> None:
+    """Of whatever form and length a secret is; the rest of the file stays as it is."""
+    text = (
+        'label: "ä"  # a\ntoken: abc\nitems:\n- "d\\x65f"\n- ${oc.env:HOME}\nnames: {a: &x ghi}\n'
+    )
+    project.write({"conf/brevetti.yaml": text})
+
+    composition = project.compose("~token", settings="Hidden")
+
+    (document,) = [d for d in composition.documents if d.label == "conf/brevetti.yaml"]
+    expected = (
+        'label: "ä"  # a\ntoken: "**********"\nitems:\n- "**********"\n- ${oc.env:HOME}\n'
+        'names: {a: "**********"}\n'
+    )
+    assert expected == source_text(document, composition)
