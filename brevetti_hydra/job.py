@@ -17,6 +17,8 @@ import inspect
 import os
 from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsFloat
 
+from brevetti_hydra._text import similar_name
+from brevetti_hydra.errors import NotAJobError
 from brevetti_hydra.settings import JobSettings, check_names
 
 if TYPE_CHECKING:
@@ -103,8 +105,14 @@ class Job:
 
         Raises:
             ConfigErrors: The settings do not validate; all mistakes are in it.
-            JobClassError: A settings field bears a reserved name.
-            PlatformError: The job is not known here.
+            ConfigError: A file or an argument cannot be read.
+            UsageError: Arguments contradict each other, or settings are given for an existing run.
+            JobClassError: The settings class is missing or bears reserved names, or the module
+                starts this job while it is imported for another.
+            PlatformError: The job is not known here, or needs the remote platform.
+            AmbiguousRunError: Several runs begin like the id.
+            SystemExit: In a program that read sys.argv: after a mistake (2), or after `--help`,
+                `--cfg` and the like (0).
         """
         from brevetti_hydra.python_door import open_from_python
 
@@ -129,11 +137,22 @@ class Job:
 
         Raises:
             BaseException: Whatever `run` raised, after the record was closed as failed or
-                interrupted.
+                interrupted; RunInterrupted where it was asked to stop.
+            NotAJobError: There is no `run`.
+            DatasetError: A dataset of the configuration is missing or empty.
+            MissingExtraError: A package that the job or a dataset's bucket needs is not installed.
+            ModelNotFoundError: The path that `run` returned does not exist.
+            StaleAttemptError: A newer attempt of the run began meanwhile.
             StorageWriteError: The run's folder cannot be written; `run` was not called, or its
                 result could not be kept.
             WrongStateError: The run is completed, or is running elsewhere.
         """
+        if type(self).run is Job.run:
+            nearest = similar_name("run", set(dir(self)) - set(dir(Job)))
+            raise NotAJobError(
+                f"'{type(self).__name__}' has no run(), so there is nothing to start",
+                hint=f"a similar name exists: '{nearest}'" if nearest else "write: def run(self)",
+            )
         return self._context.start(
             self, complete_job=complete_job, default_datasets=self.default_datasets
         )
@@ -225,10 +244,9 @@ class Job:
         return self._context.record
 
     def artifact_path(self, *parts: str | os.PathLike[str]) -> UPath:
-        """Give a path under the artifacts and make the folders above it.
+        """Give a path under the artifacts; while the job runs, the folders above it are made.
 
         Raises:
-            NotRunningError: The job is not running, and there is no such artifact.
             UnsafePathError: The parts leave the artifacts.
         """
         return self._context.artifact_path(*parts)

@@ -6,24 +6,23 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from brevetti_hydra._text import similar_name
 from brevetti_hydra.config import settings_class
 from brevetti_hydra.errors import NotAJobError
-from brevetti_hydra.job import Job
 from brevetti_hydra.record import JobRef
 from brevetti_hydra.settings import check_names
 
 if TYPE_CHECKING:
     from brevetti_hydra.config import Composition
+    from brevetti_hydra.job import Job
 
 __all__ = ["check_job_class", "job_ref", "own_target", "package_folders"]
 
 
 def check_job_class(job_class: type[Job]) -> None:
-    """Refuse a class that would run to no effect, or whose settings cannot be found.
+    """Refuse a class whose settings cannot be found, or cannot be set.
 
     Raises:
-        NotAJobError: It has no `run`, or its `settings` are no JobSettings.
+        NotAJobError: Its `settings` are no JobSettings, or stand in a nested class.
         ReservedNameError: A settings field bears a name that is taken.
     """
     own = vars(job_class).get("settings")
@@ -31,12 +30,6 @@ def check_job_class(job_class: type[Job]) -> None:
         raise NotAJobError(
             f"the settings of '{job_class.__name__}' stand in a nested class",
             hint=f"annotate it instead: settings: {own.__name__}",
-        )
-    if job_class.run is Job.run:
-        nearest = similar_name("run", set(dir(job_class)) - set(dir(Job)))
-        raise NotAJobError(
-            f"'{job_class.__name__}' has no run()",
-            hint=f"a similar name exists: '{nearest}'" if nearest else "write: def run(self): ...",
         )
     check_names(settings_class(job_class))
 
