@@ -102,7 +102,8 @@ class CommandLine:
         self._forget_replaced(path, argument)
         for key in reversed(path):
             tree = Node(argument.origin, children={key: tree})
-        merge(self.layer, tree)
+        # An argument replaces a reference that another argument set; it does not extend its target.
+        merge(self.layer, tree, Node(argument.origin, children={}))
 
     def _forget_replaced(self, path: Path, argument: Argument) -> None:
         """Of `m=null m.x=1`, keep that the first took away what lies beneath."""
