@@ -129,7 +129,10 @@ def test_an_unknown_scheme_is_named() -> None:
     ("url", "expected"),
     [
         ("/plain/user:pw@x?key=1", "/plain/user:pw@x?key=1"),
-        ("https://me:pw@host/d?page=2&token=abc#k", "https://**********@host/d?page=2&token=**********#k"),
+        (
+            "https://me:pw@host/d?page=2&token=abc#k",
+            "https://**********@host/d?page=2&token=**********#k",
+        ),
         ("https://ghp_abc@host/d", "https://**********@host/d"),
         ("s3://KEY:SEC/RET@bucket/d", "s3://**********@bucket/d"),
         ("s3://bucket/a@b", "s3://bucket/a@b"),
@@ -138,8 +141,14 @@ def test_an_unknown_scheme_is_named() -> None:
         ("sftp://me:pw@host/d", "sftp://**********@host/d"),
         ("github://org:repo@main/d", "github://org:repo@main/d"),
         ("abfs://container@account/d", "abfs://container@account/d"),
-        ("zip://in::https://me:pw@h/x.zip?sig=a", "zip://in::https://**********@h/x.zip?sig=**********"),
-        ("https://h/d?X-Amz-Signature=a&%6Bey=b", "https://h/d?X-Amz-Signature=**********&%6Bey=**********"),
+        (
+            "zip://in::https://me:pw@h/x.zip?sig=a",
+            "zip://in::https://**********@h/x.zip?sig=**********",
+        ),
+        (
+            "https://h/d?X-Amz-Signature=a&%6Bey=b",
+            "https://h/d?X-Amz-Signature=**********&%6Bey=**********",
+        ),
     ],
 )
 def test_masks_credentials(url: str, expected: str) -> None:
