@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from brevetti_hydra._text import similar_name
 from brevetti_hydra.cli.commands import COMMANDS
-from brevetti_hydra.cli.plugins import spare_plugin_scan
 from brevetti_hydra.cli.reply import JsonMode, Reply, stdout_error
 from brevetti_hydra.cli.report import exit_code_of, print_error
 from brevetti_hydra.errors import RunInterrupted, UsageError
@@ -40,7 +39,6 @@ def console() -> NoReturn:
     # collections would look at all of it and free nothing (a tenth of a no-op run's time).
     gc.disable()
     _open_closed_streams()
-    spare_plugin_scan()
     code = _run_line(sys.argv[1:], ends_process=True)
     try:
         sys.stdout.flush()
