@@ -347,7 +347,7 @@ def _bind(job_class: type[Any], validated: Validated, context: Any) -> Job:
         job = job_class(validated.settings, context)
     except BrevettiHydraError:
         raise
-    except Exception as error:
+    except Exception as error:  # a class of the user may raise anything
         raise NotAJobError(
             f"'{job_class.__name__}' cannot be built",
             notes=[context.masking.text(f"{type(error).__name__}: {error}")],
