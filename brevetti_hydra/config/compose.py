@@ -62,8 +62,8 @@ class Composition:
         arguments: The overrides.
         hydra: What was taken from the `hydra` node.
         info: The content of info.json, or None.
-        ignored_settings: Settings of info.json that no field knows.
-        unknown_sent: The same as errors, which `platform.unknown_settings` may ask for.
+        unknown_sent: Settings of info.json that no field knows, as errors;
+            `platform.unknown_settings` may ask for them.
         notices: Lines for the user: translated keys of the `hydra` node.
         secrets: What files, info.json and arguments wrote of secrets, also what did not last.
         problems: Mistakes found while composing; `validate` reports them with its own.
@@ -84,7 +84,6 @@ class Composition:
         self.arguments: tuple[Argument, ...] = ()
         self.hydra = HydraNode(verbose=False, notices=(), problems=())
         self.info: Mapping[str, Any] | None = None
-        self.ignored_settings: dict[str, Any] = {}
         self.unknown_sent: list[UnknownSettingError] = []
         self.notices: list[str] = []
         self.secrets: list[WrittenSecret] = []
@@ -314,9 +313,7 @@ def _info_tree(composition: Composition) -> Node | None:
     if composition.info is None:
         return None
     settings = composition.info.get("settings") or {}
-    sent, ignored, unknown = info_layer(settings, composition.shape())
-    composition.ignored_settings = ignored
-    composition.unknown_sent = unknown
+    sent, composition.unknown_sent = info_layer(settings, composition.shape())
     return sent
 
 

@@ -161,18 +161,15 @@ class CommandLine:
         stack(root, self.layer, self._shape)
 
 
-def info_layer(
-    settings: Mapping[str, Any], shape: Shape
-) -> tuple[Node, dict[str, Any], list[UnknownSettingError]]:
+def info_layer(settings: Mapping[str, Any], shape: Shape) -> tuple[Node, list[UnknownSettingError]]:
     """Make the layer of an info.json's settings, each value read by its field's type.
 
     Text is taken apart as JSON where the field is no text, "" means null there; a value that is
     no JSON stays as it is, for the validation to judge.
 
     Returns:
-        The layer, the settings that no field knows, and an error for each of those.
+        The layer, and an error for each setting that no field knows and that is left out.
     """
-    ignored: dict[str, Any] = {}
     unknown: list[UnknownSettingError] = []
 
     def read(value: Any, place: Shape | None, path: Path) -> Node:
@@ -186,13 +183,12 @@ def info_layer(
             shape_below = place.at(key, tag) if place is not None else None
             is_closed = place is not None and bool(place.names())
             if is_closed and shape_below is None and place is not None:
-                ignored[dotted((*path, key))] = inner
                 unknown.append(_unknown_sent((*path, key), place))
             else:
                 children[key] = read(inner, shape_below, (*path, key))
         return Node(origin, children=children)
 
-    return read(dict(settings), shape, ()), ignored, unknown
+    return read(dict(settings), shape, ()), unknown
 
 
 def _sent_value(value: Any, shape: Shape | None) -> Any:

@@ -59,17 +59,24 @@ class RunFolder:
 
     Attributes:
         root: The run's folder.
-        runs_root: The folder of all runs, which holds it.
-        storage_dir: The job's storage space on this machine: `storage/`, or what `--job_dir` says.
     """
 
-    __slots__ = ("root", "runs_root", "storage_dir")
+    __slots__ = ("_storage_dir", "root")
 
     def __init__(self, root: str | os.PathLike[str], storage_dir: Path | None = None) -> None:
         """Point at a folder, which need not exist; nothing is read or made."""
-        self.root = Path(root)
-        self.runs_root = self.root.parent
-        self.storage_dir = self.root / "storage" if storage_dir is None else storage_dir
+        self.root = root if isinstance(root, Path) else Path(root)
+        self._storage_dir = storage_dir
+
+    @property
+    def runs_root(self) -> Path:
+        """The folder of all runs, which holds this one."""
+        return self.root.parent
+
+    @property
+    def storage_dir(self) -> Path:
+        """The job's storage space on this machine: `storage/`, or what `--job_dir` says."""
+        return self.root / "storage" if self._storage_dir is None else self._storage_dir
 
     @classmethod
     def named(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -160,6 +161,21 @@ def list_runs(
         clock: Tells the time.
         on_damage: Told of each run whose record cannot be read; the list goes on without it.
     """
+    # The collector finds nothing in 10,000 records, and takes a third of the time to look at them.
+    is_collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _list_runs(root, clock, on_damage)
+    finally:
+        if is_collecting:
+            gc.enable()
+
+
+def _list_runs(
+    root: Path,
+    clock: Clock,
+    on_damage: Callable[[RunFolder, RecordUnreadableError], None] | None,
+) -> list[RunRecord]:
     records: list[RunRecord] = []
     for name in list_folders(root):
         folder = RunFolder(root / name)

@@ -51,7 +51,7 @@ def to_metric(name: str, value: SupportsFloat) -> float:
         return value
     try:
         plain = _plain_number(value)
-    except Exception as error:
+    except Exception as error:  # a scalar type of the user's may raise anything
         raise InvalidMetricError(
             f"metric '{name}' must be a number, but is {type(value).__name__}",
             notes=[str(error)[:200]] if str(error) else (),

@@ -136,7 +136,7 @@ class Session:
         self.stops.listen()
         try:
             self.recorder = self._claim(record)
-        except BaseException:
+        except BaseException:  # whatever it was, what was taken is given back
             self.stops.restore()
             self._git.abandon()
             raise

@@ -111,7 +111,7 @@ def test_every_file_of_a_run_is_documented() -> None:
         path.relative_to(folder.root).as_posix()
         for name, member in vars(RunFolder).items()
         if isinstance(member, property)
-        if isinstance(path := getattr(folder, name), Path)
+        if isinstance(path := getattr(folder, name), Path) and path.is_relative_to(folder.root)
     }
 
     assert [] == [name for name in sorted(names) if f"`{name}`" not in README.replace("/`", "`")]
