@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from brevetti_hydra._text import similar_name
@@ -11,7 +12,7 @@ from brevetti_hydra.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["CommandParser", "add_root"]
+__all__ = ["CommandParser", "LineParser", "add_root"]
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -80,6 +81,29 @@ class CommandParser(argparse.ArgumentParser):
 
     def _help_hint(self) -> str:
         return f"see '{self.prog} --help'"
+
+
+class LineParser(CommandParser):
+    """For commands that compose a configuration: beside their own options they take a run's line.
+
+    The namespace gets `request`: overrides, container arguments and flags as a run reads them, and
+    in `request.keys` the words that are none of these.
+    """
+
+    def read(self, words: Sequence[str]) -> argparse.Namespace:
+        """Read the words after the command.
+
+        Raises:
+            UsageError: An option lacks its value, or has one that it does not take.
+            OverrideSyntaxError: A word is neither flag nor override nor key.
+        """
+        # Imported here: the commands on records need nothing of it.
+        from brevetti_hydra.config import find_project, read_argv
+
+        arguments, rest = self.parse_known_args(_join_values(words, self._takes_value()))
+        budget = find_project(Path.cwd()).budget
+        arguments.request = read_argv(rest, budget, takes_keys=True)
+        return arguments
 
 
 def add_root(parser: argparse.ArgumentParser) -> None:

@@ -1,14 +1,14 @@
-"""The commands, by the word that stands first on the line."""
+"""The commands, by the word or two words that stand first on the line."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["COMMANDS", "Command"]
+__all__ = ["COMMANDS", "GROUPS", "Command"]
 
 
 class Command(NamedTuple):
-    """A word that may stand first on the line.
+    """What a line may begin with.
 
     Attributes:
         module: Where it is; imported only when it is used.
@@ -30,3 +30,6 @@ COMMANDS: dict[str, Command] = {
     "note": Command("brevetti_hydra.cli.note", "RUN TEXT", "write a note on a run"),
     "rm": Command("brevetti_hydra.cli.rm", "RUN ...", "remove runs with all that they left"),
 }
+
+# Words that begin a command of two: `config check`.
+GROUPS = frozenset(name.partition(" ")[0] for name in COMMANDS if " " in name)

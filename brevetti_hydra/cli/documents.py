@@ -195,9 +195,15 @@ class CommandHelp(_Value):
 
 
 class RunDocument(
-    Document[Literal["run"], RunResult | ConfigResult | InfoResult | VersionResult | HelpResult]
+    Document[
+        Literal["run"],
+        RunResult | ConfigResult | InfoResult | VersionResult | HelpResult | CommandHelp,
+    ]
 ):
-    """A line without a command: a run, or `--cfg`, `--info`, `--help`, `--version`."""
+    """A line without a command: a run, or `--cfg`, `--info`, `--help`, `--version`.
+
+    `config --help` is answered so as well, as half a command.
+    """
 
 
 class ResumeDocument(Document[Literal["resume"], RunResult | CommandHelp]):

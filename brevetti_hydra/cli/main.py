@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from brevetti_hydra._text import similar_name
-from brevetti_hydra.cli.commands import COMMANDS
+from brevetti_hydra.cli.commands import COMMANDS, GROUPS
 from brevetti_hydra.cli.reply import JsonMode, Reply, stdout_error
 from brevetti_hydra.cli.report import exit_code_of, print_error
 from brevetti_hydra.errors import RunInterrupted, UsageError
@@ -97,6 +97,8 @@ def _execute(line: _Line, reply: Reply) -> int:
         from brevetti_hydra.cli.run import execute_line
 
         return execute_line(line.words, reply)
+    if line.command in GROUPS:
+        return _say_group(line.command, line.words, reply)
     command = COMMANDS.get(line.command)
     if command is None:
         raise _unknown_command(line.command)
@@ -123,14 +125,37 @@ def _read_line(argv: Sequence[str]) -> _Line:
     if first is None or not _is_command_word(words[first]):
         return _Line(None, words, json, traceback)
     rest = [word for word in words[first + 1 : end] if word not in _LEADING] + words[end:]
-    return _Line(words[first], rest, json, traceback)
+    command = words[first]
+    if command in GROUPS and rest and rest[0] not in {"--help", "-h"}:
+        command = f"{command} {rest.pop(0)}"
+    return _Line(command, rest, json, traceback)
 
 
 def _is_command_word(word: str) -> bool:
     """Tell a command, or a mistyped one, from an override or a flag."""
-    return word in COMMANDS or (
-        word.isascii() and word.replace("-", "").isalnum() and word[0] != "-"
+    return (
+        word in COMMANDS
+        or word in GROUPS
+        or (word.isascii() and word.replace("-", "").isalnum() and word[0] != "-")
     )
+
+
+def _say_group(group: str, words: Sequence[str], reply: Reply) -> int:
+    """List the commands that begin with a word, where it stands alone."""
+    if not words:
+        message = f"'{group}' needs a second word"
+        raise UsageError(message, notes=[f"there are: {', '.join(_commands_of(group))}"])
+    text = "\n".join(
+        f"brevetti-hydra {name} {COMMANDS[name].words}".rstrip() + f"\n    {COMMANDS[name].summary}"
+        for name in _commands_of(group)
+    )
+    reply.say(text)
+    reply.answer({"help": text})
+    return 0
+
+
+def _commands_of(group: str) -> list[str]:
+    return [name for name in COMMANDS if name.startswith(f"{group} ")]
 
 
 def _asks_help(words: Sequence[str]) -> bool:

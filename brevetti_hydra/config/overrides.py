@@ -159,12 +159,14 @@ class Request(NamedTuple):
         container: Container arguments by name, `job_id` for all three names of an id.
         api_key: The key, from `--api_key`.
         flags: The harness's own flags.
+        keys: Words that name keys, where the command takes such.
     """
 
     arguments: tuple[Argument, ...]
     container: dict[str, str]
     api_key: SecretStr | None
     flags: Flags
+    keys: tuple[str, ...] = ()
 
 
 # Flag -> (field, takes a value: "no", "must", "may").
@@ -199,19 +201,22 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 
 
-def read_argv(argv: Sequence[str], budget: Budget | None = None) -> Request:
+def read_argv(
+    argv: Sequence[str], budget: Budget | None = None, *, takes_keys: bool = False
+) -> Request:
     """Read a command line.
 
     Args:
         argv: The arguments without the program's name.
         budget: Limits on each override.
+        takes_keys: Whether a word without `=` names a key; else it is an error.
 
     Raises:
         UsageError: A flag lacks its value, has one it does not take, or ids contradict each other.
         OverrideSyntaxError: An argument is neither flag nor override.
         OverBudgetError: An override is over the budget.
     """
-    return _Reader(argv, budget or Budget()).read()
+    return _Reader(argv, budget or Budget(), takes_keys=takes_keys).read()
 
 
 def read_overrides(overrides: Sequence[str], budget: Budget | None = None) -> tuple[Argument, ...]:
@@ -249,8 +254,10 @@ def split_key(argument: Argument) -> tuple[str, ...]:
 class _Reader:
     """Walks an argv once, from left to right."""
 
-    def __init__(self, argv: Sequence[str], budget: Budget) -> None:
+    def __init__(self, argv: Sequence[str], budget: Budget, *, takes_keys: bool) -> None:
         self._argv = list(argv)
+        self._takes_keys = takes_keys
+        self._keys: list[str] = []
         self._budget = budget
         self._position = 0
         self._arguments: list[Argument] = []
@@ -267,6 +274,7 @@ class _Reader:
             container,
             None if api_key is None else SecretStr(api_key),
             Flags(**self._flags),  # type: ignore[arg-type]
+            tuple(self._keys),
         )
 
     def _take(self, text: str) -> None:
@@ -279,6 +287,8 @@ class _Reader:
             self._take_literal(literal[1], literal[2], text, number)
         elif re.fullmatch(r"-[A-Za-z]\w*", name):
             raise _unknown_flag(name)
+        elif self._takes_keys and not equals and text[:1] not in {"~", "-", ""}:
+            self._keys.append(text)
         else:
             self._arguments.append(Argument(text, f"argument {number}", self._budget))
 

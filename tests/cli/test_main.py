@@ -32,12 +32,13 @@ def test_unknown_command(call: Callable[..., Any], runs_dir: Path) -> None:
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_help_of_commands(call: Callable[..., Any], runs_dir: Path, name: str) -> None:
     """Each command explains itself, as text and as a document."""
-    answer = call(name, "--help")
+    words = name.split()
+    answer = call(*words, "--help")
 
     assert 0 == answer.code
     assert answer.out.startswith(f"usage: brevetti-hydra {name}")
     assert "--json" in answer.out
-    assert answer.out == call(name, "-h", "--json").document["result"]["help"].rstrip() + "\n"
+    assert answer.out == call(*words, "-h", "--json").document["result"]["help"].rstrip() + "\n"
 
 
 def test_help(call: Callable[..., Any], runs_dir: Path) -> None:
