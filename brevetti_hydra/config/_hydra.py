@@ -183,8 +183,10 @@ def _choose_behaviour() -> None:
     base = getattr(version, "VersionBase", None)
     if base is None:
         return
-    # Another value than a Version means that nobody has chosen yet.
-    if type(base.instance().getbase()).__name__ != "Version":
+    chosen = base.instance().getbase()
+    # Hydra 1.4 knows its own behaviour only, names it as text, and warns whoever asks for one;
+    # in 1.3 another value than a Version means that nobody has chosen yet.
+    if not isinstance(chosen, str) and type(chosen).__name__ != "Version":
         version.setbase("1.3")
 
 

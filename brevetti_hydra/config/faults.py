@@ -103,7 +103,7 @@ def composition_error(
     if missing:
         return _missing(str(missing), documents, repository)
     text = " ".join(line.strip() for line in str(error).splitlines())
-    must = re.match(r"You must specify '([^'@]+)(@[^']*)?'", text)
+    must = re.search(r"You must specify '([^'@]+)(@[^']*)?'", text)
     if must:
         group, package = must.group(1), must.group(2) or ""
         options = repository.get_group_options(group)
@@ -139,6 +139,12 @@ _COMPLAINTS = (
     ),
     (
         r"Could not override '([^']+)'\. No match",
+        "there is no choice of '{0}' that could be overridden",
+        "write it without 'override': - {0}: ...",
+    ),
+    (
+        # Hydra 1.4 says so of an entry with 'override'.
+        r"Invalid Defaults List override '[^']+'\. No earlier Group Default for '([^']+)'",
         "there is no choice of '{0}' that could be overridden",
         "write it without 'override': - {0}: ...",
     ),

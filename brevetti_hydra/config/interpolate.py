@@ -190,11 +190,13 @@ def _explained(reason: str, tree: Node, hydra_values: Mapping[str, str]) -> tupl
     """Say in our words why something does not resolve, and what mends it."""
     from brevetti_hydra._text import quote_all, similar_name
 
-    unknown = re.search(r"Interpolation key '([^']+)' not found", reason)
+    # OmegaConf 2.3 names the whole key, 2.4 the text and then the whole key.
+    unknown = re.search(r"Interpolation key '([^']+)' not found(?: \(resolved to '(.+)'\))?", reason)
     if unknown:
-        nearest = similar_name(unknown[1], [dotted(key) for key, _ in walk(tree)])
+        name = unknown[2] or unknown[1]
+        nearest = similar_name(name, [dotted(key) for key, _ in walk(tree)])
         hint = f"a similar name exists: '{nearest}'" if nearest else None
-        return f"there is no key '{unknown[1]}'", hint
+        return f"there is no key '{name}'", hint
     variable = re.search(r"Environment variable '([^']+)' not found", reason)
     if variable:
         return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hydra.core.object_type import ObjectType
+
+
+IS_HYDRA_14 = version("hydra-core").startswith("1.4")
 
 
 def parameters(function: Callable[..., Any]) -> list[str]:
@@ -159,7 +163,13 @@ def test_a_missing_config_names_itself() -> None:
     ("defaults", "overrides", "expected"),
     [
         ([{"g": "???"}], [], "You must specify 'g', e.g, g=<OPTION>"),
-        ([{"override g": "a"}], [], "In 'main': Could not override 'g'. No match in the defaults"),
+        (
+            [{"override g": "a"}],
+            [],
+            "In 'main': Invalid Defaults List override 'g: a'.\nNo earlier Group Default for 'g'"
+            if IS_HYDRA_14
+            else "In 'main': Could not override 'g'. No match in the defaults",
+        ),
         ([{"g@p": "a"}], ["g=a"], "Could not override 'g'.\nDid you mean to override g@p?"),
         ([], ["~g"], "Could not delete 'g'. No match in the defaults list"),
         ([{"g": "a"}, {"g": "a"}], [], "g appears more than once in the final defaults list"),
@@ -178,7 +188,11 @@ def test_complaints_are_worded_as_they_are_read(
     with pytest.raises(_hydra.COMPOSITION_FAULTS) as caught:
         _hydra.plan_files(repository, "main", [_hydra.parse_override(o) for o in overrides])
 
-    assert expected == str(caught.value)[: len(expected)]
+    # Hydra 1.4 says of each in which file it is.
+    said = str(caught.value)
+    if not expected.startswith("In 'main'"):
+        said = said.removeprefix("In 'main': ")
+    assert expected == said[: len(expected)]
 
 
 def test_lists_without_end_are_a_recursion_error() -> None:
@@ -212,13 +226,17 @@ def test_the_grammar_reads_keys_and_values(text: str, key: str, value: object) -
 
 @pytest.mark.parametrize("text", ["lr=", "w.my class=1", "lr=[", "v=!", "w[x]=1"])
 def test_what_the_grammar_refuses_is_one_exception(text: str) -> None:
-    """Each text either parses or raises the one exception that is translated."""
+    """Each text either parses or raises the one exception that is translated.
+
+    Hydra 1.4 reads `w[x]` as the path of a value; keys are split by the harness all the same.
+    """
     try:
         parsed: Override | None = _hydra.parse_override(text)
     except _hydra.OverrideParseException:
         parsed = None
 
-    assert (text == "lr=") is (parsed is not None)
+    accepted = {"lr=", "w[x]=1"} if IS_HYDRA_14 else {"lr="}
+    assert (text in accepted) is (parsed is not None)
 
 
 def test_quotes_and_sweeps_are_told_apart() -> None:
@@ -243,13 +261,14 @@ if {first!r} == "argument":
 else:
     repository = _hydra.Repository([])
     repository.load_config("nothing")
-print(not hasattr(version, "VersionBase") or version.base_at_least("1.3"))
+print(version.getbase())
 """
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
 
-    assert "True\n" == answer.stdout
+    assert ("1.4\n" if IS_HYDRA_14 else "1.3\n") == answer.stdout
+    assert "" == answer.stderr
 
 
 def test_references_are_named_by_the_grammar_of_interpolations() -> None:
