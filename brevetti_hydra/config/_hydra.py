@@ -9,6 +9,7 @@ tests/config/test_hydra_contract.py holds each name to what is expected of it.
 from __future__ import annotations
 
 import re
+from inspect import isabstract
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hydra import version
@@ -46,6 +47,7 @@ __all__ = [
     "is_quoted",
     "parse_override",
     "plan_files",
+    "plugin_kind",
     "references",
     "to_yaml",
 ]
@@ -188,6 +190,27 @@ def _choose_behaviour() -> None:
     # in 1.3 another value than a Version means that nobody has chosen yet.
     if not isinstance(chosen, str) and type(chosen).__name__ != "Version":
         version.setbase("1.3")
+
+
+def plugin_kind(value: object) -> str | None:
+    """Tell what kind of Hydra plugin a class is; None for what is none, or only a base of some."""
+    # Imported here: only a list of the plugins asks.
+    from hydra.plugins.completion_plugin import CompletionPlugin
+    from hydra.plugins.launcher import Launcher
+    from hydra.plugins.plugin import Plugin
+    from hydra.plugins.search_path_plugin import SearchPathPlugin
+    from hydra.plugins.sweeper import Sweeper
+
+    if not isinstance(value, type) or not issubclass(value, Plugin) or isabstract(value):
+        return None
+    kinds: dict[str, type] = {
+        "launcher": Launcher,
+        "sweeper": Sweeper,
+        "search path": SearchPathPlugin,
+        "completion": CompletionPlugin,
+        "config source": ConfigSource,
+    }
+    return next((kind for kind, base in kinds.items() if issubclass(value, base)), "plugin")
 
 
 def references(text: str) -> list[str]:

@@ -191,7 +191,9 @@ def _explained(reason: str, tree: Node, hydra_values: Mapping[str, str]) -> tupl
     from brevetti_hydra._text import quote_all, similar_name
 
     # OmegaConf 2.3 names the whole key, 2.4 the text and then the whole key.
-    unknown = re.search(r"Interpolation key '([^']+)' not found(?: \(resolved to '(.+)'\))?", reason)
+    unknown = re.search(
+        r"Interpolation key '([^']+)' not found(?: \(resolved to '(.+)'\))?", reason
+    )
     if unknown:
         name = unknown[2] or unknown[1]
         nearest = similar_name(name, [dotted(key) for key, _ in walk(tree)])
