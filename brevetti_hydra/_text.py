@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["error_text", "escape_control", "plural", "quote_all", "shorten", "similar_name"]
+__all__ = [
+    "error_text",
+    "escape_control",
+    "folded_name",
+    "plural",
+    "quote_all",
+    "shorten",
+    "similar_name",
+]
 
 
 def similar_name(name: str, known: Iterable[str]) -> str | None:
@@ -18,14 +26,16 @@ def similar_name(name: str, known: Iterable[str]) -> str | None:
     # Only wrong input pays for this import.
     from difflib import get_close_matches
 
-    def folded(text: str) -> str:
-        return text.lower().replace("-", "_")
-
-    candidates = {folded(candidate): candidate for candidate in known}
-    if folded(name) in candidates:
-        return candidates[folded(name)]
-    matches = get_close_matches(folded(name), candidates, n=1, cutoff=0.65)
+    candidates = {folded_name(candidate): candidate for candidate in known}
+    if folded_name(name) in candidates:
+        return candidates[folded_name(name)]
+    matches = get_close_matches(folded_name(name), candidates, n=1, cutoff=0.65)
     return candidates[matches[0]] if matches else None
+
+
+def folded_name(text: str) -> str:
+    """Write a name as it is compared with others: case, dashes and underscores do not count."""
+    return text.lower().replace("-", "_")
 
 
 def error_text(error: BaseException) -> str:

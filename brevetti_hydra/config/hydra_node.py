@@ -3,7 +3,7 @@
 | key | what happens |
 |---|---|
 | `hydra.searchpath`, `hydra.verbose`, `hydra.mode` | honoured |
-| `hydra/launcher`, `hydra.launcher.*`, `hydra.sweeper.params` | honoured, by sweeps |
+| `hydra/launcher`, `hydra.launcher.*`, `hydra.sweeper.params` | for sweeps, with a notice |
 | `hydra.run.dir`, `hydra.sweep.dir` | `run.root`, with a notice |
 | `hydra.job.name` | `job.name`, with a notice |
 | everything else | refused, with a hint |
@@ -71,7 +71,11 @@ def read_hydra_node(tree: Node) -> HydraNode:
             verbose = bool(node.value)
         elif path == ("mode",):
             problems += _check_mode(node)
-        elif path[:1] == ("searchpath",) or (path[:1] in _OF_SWEEPS and "_target_" not in path):
+        elif path[:1] in _OF_SWEEPS and "_target_" not in path:
+            notice = f"'hydra.{path[0]}' is for sweeps, and has no effect on a single run"
+            if not any(notice in each for each in notices):
+                notices.append(f"{node.origin.label}: {notice}")
+        elif path[:1] == ("searchpath",):
             continue
         elif path or node.value is not None:
             problems.append(_refused(key, path[0] if path else "", node))

@@ -7,13 +7,15 @@ classes' defaults lie beneath all of them and are filled in afterwards (`default
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._text import similar_name
-from brevetti_hydra.config import _hydra
+from brevetti_hydra.config.keys import split_text
 from brevetti_hydra.config.masks import masked_value
 from brevetti_hydra.config.origins import MISSING, Node, Origin, Path, dotted, merge
 from brevetti_hydra.config.overrides import Argument, split_key
+from brevetti_hydra.config.values import literal_value, override_value
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     OverrideSyntaxError,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from brevetti_hydra.config.fields import Shape
 
 __all__ = ["CommandLine", "info_layer", "node_of", "shape_at", "stack"]
+
+_DATASETS = ("job", "datasets")
 
 
 def stack(root: Node, layer: Node, shape: Shape) -> None:
@@ -77,15 +81,35 @@ class CommandLine:
         self.deletions: list[tuple[Path, Argument]] = []
         self.problems: list[BrevettiHydraError] = []
         self._shape = shape
-        self._below = below
+        # What stands beneath, and the same with the variants that the line chooses.
+        self._written = self._below = below
+        self._switch_variants(arguments)
         for argument in arguments:
             try:
                 self._add(argument)
             except (OverrideSyntaxError, SweepNotAskedError, UnknownSettingError) as error:
                 self.problems.append(error)
 
+    def _switch_variants(self, arguments: Sequence[Argument]) -> None:
+        """Read values by the variant that the line itself chooses, wherever on it that stands."""
+        for argument in arguments:
+            path = split_text(argument.key) or ()
+            union = shape_at(self._shape, path[:-1], self._below) if len(path) > 1 else None
+            if union is None or union.discriminator != path[-1] or argument.sign == "~":
+                continue
+            tree = Node(argument.origin, value=(argument.value or "").strip().strip("'\""))
+            for key in reversed(path):
+                tree = Node(argument.origin, children={key: tree})
+            if self._below is self._written:
+                self._below = self._written.copy()
+            merge(self._below, tree)
+
     def _add(self, argument: Argument) -> None:
+        if re.search(r"[.\[]-?\d", argument.key):
+            self._refuse_element(argument)
         path = split_key(argument)
+        if re.match(r"[^\w\[$]", argument.key) or argument.key.endswith("+"):
+            self._refuse_odd_key(argument, path)
         if path[0].startswith("hydra/"):
             path = ("hydra", *path[0].split("/")[1:], *path[1:])
         if argument.sign == "~":
@@ -99,11 +123,36 @@ class CommandLine:
                 hint=f"write {argument.key}=VALUE, or leave it out",
             )
         tree = node_of(value, argument.origin)
+        tree = self._of_dataset(path, tree)
         self._forget_replaced(path, argument)
         for key in reversed(path):
             tree = Node(argument.origin, children={key: tree})
         # An argument replaces a reference that another argument set; it does not extend its target.
         merge(self.layer, tree, Node(argument.origin, children={}))
+
+    def _of_dataset(self, path: Path, tree: Node) -> Node:
+        """Write a dataset's bucket out where the line says more of it, in either order."""
+        known = self.layer.at(path[:3]) if path[:2] == _DATASETS else None
+        if known is not None and known.children and isinstance(tree.value, str) and path[3:] == ():
+            _write_out(tree)
+        elif known is not None and isinstance(known.value, str) and (path[3:] or tree.children):
+            _write_out(known)
+        return tree
+
+    def _refuse_element(self, argument: Argument) -> None:
+        # Imported here: only keys with numbers in them may mean elements of lists.
+        from brevetti_hydra.config.elements import element_error
+
+        error = element_error(argument, self._shape, self._below, self.layer)
+        if error is not None:
+            raise error
+
+    def _refuse_odd_key(self, argument: Argument, path: Path) -> None:
+        """Answer `'lr'=1` and `layers+=[1]` where there is no such key."""
+        if shape_at(self._shape, path, self._below) is None:
+            from brevetti_hydra.config.spelling import wrong_key
+
+            raise wrong_key(argument)
 
     def _forget_replaced(self, path: Path, argument: Argument) -> None:
         """Of `m=null m.x=1`, keep that the first took away what lies beneath."""
@@ -113,7 +162,9 @@ class CommandLine:
                 self.deletions.append((path[:depth], argument))
 
     def _delete(self, path: Path, argument: Argument) -> None:
-        _take_out(self.layer, path)
+        replaced = _take_out(self.layer, path)
+        if argument.parsed is not None and argument.parsed.value() is not None:
+            self._check_value(path, argument, replaced or self._written.at(path))
         if self._is_unknown(path):
             # Written, so that the validation finds it and says which names there are.
             tree = Node(argument.origin)
@@ -138,27 +189,54 @@ class CommandLine:
     def _value(self, argument: Argument, path: Path) -> Any:
         shape = shape_at(self._shape, path, self._below)
         if argument.is_literal:
-            return _literal_value(argument, shape)
-        return _override_value(argument, shape)
+            return literal_value(argument, shape)
+        return override_value(argument, shape)
 
     def apply(self, root: Node) -> None:
         """Lay the command line over the tree."""
-        for path, argument in self.deletions:
-            taken = _take_out(root, path)
-            expected = None
-            if argument.sign == "~" and argument.parsed is not None:
-                expected = argument.parsed.value()
-            if expected is not None and taken is not None and taken.plain() != expected:
-                shape = shape_at(self._shape, path, root)
-                found, wanted = (masked_value(v, shape) for v in (taken.plain(), expected))
-                self.problems.append(
-                    OverrideSyntaxError(
-                        f"'{dotted(path)}' is {found!r}, not {wanted!r}",
-                        where=argument.origin.place(),
-                        hint=f"write ~{dotted(path)} to take it away whatever it is",
-                    )
-                )
+        for path, _ in self.deletions:
+            _take_out(root, path)
+        _keep_buckets(root, self.layer)
         stack(root, self.layer, self._shape)
+
+    def _check_value(self, path: Path, argument: Argument, now: Node | None) -> None:
+        """Refuse `~lr=0.5` where `lr` is something else, by the class's default as well."""
+        if now is None:
+            from brevetti_hydra.config.elements import default_at
+
+            now = default_at(path, self._shape, self._below)
+        expected = self._value(argument, path)
+        if now is None or now.plain() == expected:
+            return
+        shape = shape_at(self._shape, path, self._below)
+        found, wanted = (masked_value(value, shape) for value in (now.plain(), expected))
+        self.problems.append(
+            OverrideSyntaxError(
+                f"'{dotted(path)}' is {found!r}, not {wanted!r}",
+                where=argument.origin.place(),
+                hint=f"write ~{dotted(path)} to take it away whatever it is",
+            )
+        )
+
+
+def _keep_buckets(below: Node, above: Node) -> None:
+    """Let `job.datasets.d=X` and `job.datasets.d.mapping={...}` be of one dataset.
+
+    A text there is short for its bucket; laid under a mapping it is written out.
+    """
+    named = above.at(_DATASETS)
+    known = below.at(_DATASETS)
+    if named is None or known is None or not named.children or not known.children:
+        return
+    for name, node in named.children.items():
+        text = known.children.get(name)
+        if node.children and text is not None and isinstance(text.value, str):
+            _write_out(text)
+
+
+def _write_out(node: Node) -> None:
+    node.children = {"bucket": Node(node.origin, value=node.value, covered=node.covered)}
+    node.value = None
 
 
 def info_layer(settings: Mapping[str, Any], shape: Shape) -> tuple[Node, list[UnknownSettingError]]:
@@ -242,9 +320,7 @@ def _drop_stale(below: Node, above: Node, shape: Shape) -> None:
     if not above.children or not below.children:
         return
     if shape.discriminator and shape.discriminator in above.children:
-        chosen = shape.variants.get(str(above.children[shape.discriminator].value))
-        known = set(chosen.fields) if chosen is not None else set(below.children)
-        for key in [key for key in below.children if key not in known]:
+        for key in _stale_keys(below, above, shape):
             del below.children[key]
     tag_node = above.children.get(shape.discriminator) if shape.discriminator else None
     tag = tag_node.value if tag_node is not None else None
@@ -254,70 +330,22 @@ def _drop_stale(below: Node, above: Node, shape: Shape) -> None:
             _drop_stale(below.children[key], child, inner)
 
 
+def _stale_keys(below: Node, above: Node, shape: Shape) -> list[str]:
+    """Name the keys of the variant that was chosen; what no variant knows stays, to be refused."""
+    tags = [(node.children or {}).get(shape.discriminator or "") for node in (below, above)]
+    new = shape.variants.get(str(tags[1].value)) if tags[1] is not None else None
+    old = shape.variants.get(str(tags[0].value)) if tags[0] is not None else None
+    if new is None or new is old:
+        return []
+    return [
+        key
+        for key in below.children or ()
+        if new.field(key) is None and any(each.field(key) for each in shape.variants.values())
+    ]
+
+
 def _take_out(root: Node, path: Path) -> Node | None:
     holder = root.at(path[:-1])
     if holder is None or holder.children is None:
         return None
     return holder.children.pop(path[-1], None)
-
-
-def _literal_value(argument: Argument, shape: Shape | None) -> Any:
-    """Read `--key value` by the field's type; pydantic reads numbers and booleans from text."""
-    value = argument.value
-    if value is None:
-        if shape is None or shape.takes_flag:
-            return True
-        raise OverrideSyntaxError(
-            f"'--{argument.key}' needs a value: {shape.type_text()}",
-            where=argument.origin.place(),
-            hint=f"write --{argument.key} VALUE, or {argument.key}=VALUE",
-        )
-    if shape is None or shape.is_text:
-        return value
-    if value == "null" and shape.is_optional:
-        return None
-    if shape.annotation is bool and "=" in value:
-        raise OverrideSyntaxError(
-            f"'--{argument.key}' takes true or false, not '{value}'",
-            where=argument.origin.place(),
-            hint=f"write --{argument.key}=true where another argument follows it",
-        )
-    try:
-        return json.loads(value)
-    except ValueError:
-        if not shape.is_container:
-            return value
-        raise OverrideSyntaxError(
-            f"'--{argument.key}' takes JSON: {shape.type_text()}",
-            where=argument.origin.place(),
-            hint=f"quote it for the shell: --{argument.key} '[1, 2]'",
-        ) from None
-
-
-def _override_value(argument: Argument, shape: Shape | None) -> Any:
-    parsed, text = argument.parsed, (argument.value or "").strip()
-    takes_text = shape is not None and shape.is_text
-    if parsed is None:
-        if takes_text:
-            return text
-        raise OverrideSyntaxError(
-            f"'{argument.shown}' cannot be read",
-            where=argument.origin.place(),
-            notes=[argument.fault or "it does not follow the override grammar"],
-            hint=f"quote the value: {argument.key}='\"...\"', or write --{argument.key} ...",
-        )
-    if parsed.is_sweep_override():
-        text = "..." if argument.is_hidden else text
-        raise SweepNotAskedError(
-            f"'{argument.shown}' is a sweep, but this is a single run",
-            where=argument.origin.place(),
-            hint=(
-                f"for a text with commas write {argument.key}='\"{text}\"', "
-                f"for a list {argument.key}=[{text}]"
-            ),
-        )
-    value = parsed.value()
-    is_bare = not _hydra.is_quoted(parsed) and value is not None
-    if takes_text and is_bare and not isinstance(value, (dict, list)):
-        return text
-    return value

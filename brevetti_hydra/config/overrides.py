@@ -18,9 +18,9 @@ from brevetti_hydra._masks import MASK, Masking
 from brevetti_hydra._text import shorten, similar_name
 from brevetti_hydra.config import _hydra
 from brevetti_hydra.config.budget import Budget, check_override
+from brevetti_hydra.config.keys import split_text
 from brevetti_hydra.config.masks import masked_argument
 from brevetti_hydra.config.origins import Origin
-from brevetti_hydra.config.targets import is_target
 from brevetti_hydra.errors import OverrideSyntaxError, UsageError
 from brevetti_hydra.settings import CONTAINER_ARGUMENTS
 
@@ -35,7 +35,6 @@ _OVERRIDE = re.compile(
 )
 # The same key after two dashes.
 _LITERAL = re.compile(r"--((?:\[(?:'[^']*'|\"[^\"]*\")\]|[^=])+)(?:=(.*))?", re.DOTALL)
-_KEY_PART = re.compile(r"\[(?:'([^']*)'|\"([^\"]*)\")\]|([^.\[\]]+)|(\[)")
 _JOB_ID_NAMES = ("job_id", "model_id", "test_id")
 
 
@@ -53,6 +52,7 @@ class Argument:
         is_literal: Whether it was written `--key value`.
         parsed: What Hydra's grammar makes of it; None for literals and where it does not parse.
         fault: Why it does not parse.
+        words: The words of the line that it was made of.
     """
 
     __slots__ = (
@@ -66,6 +66,7 @@ class Argument:
         "sign",
         "text",
         "value",
+        "words",
     )
 
     def __init__(self, text: str, label: str, budget: Budget) -> None:
@@ -76,6 +77,7 @@ class Argument:
             OverBudgetError: It is over the budget.
         """
         self.text, self.shown, self.is_hidden = text, masked_argument(text), False
+        self.words: tuple[str, ...] = (text,)
         self.origin = Origin("argument", f"{label}: {self.shown}")
         self.is_literal = False
         self.parsed: _hydra.Override | None = None
@@ -84,14 +86,18 @@ class Argument:
         check_override(text, f"{label}: {shorten(text.partition('=')[0], 40)}=...", budget)
         found = _OVERRIDE.fullmatch(text)
         if found is None or (found.group(3) is None and found.group(1) != "~"):
-            raise _no_override(self)
+            from brevetti_hydra.config.spelling import no_override
+
+            raise no_override(self)
         self.sign: str = found.group(1) or ""
         self.key: str = found.group(2).strip()
         self.value: str | None = found.group(3)
         try:
             self.parsed = _parse(text, self)
         except _hydra.OverrideParseException as error:
-            self.fault = _reason(str(error), text)
+            from brevetti_hydra.config.spelling import fault_of
+
+            self.fault = fault_of(str(error), text)
 
     @classmethod
     def literal(
@@ -101,6 +107,7 @@ class Argument:
         argument = cls.__new__(cls)
         argument.text, argument.key, argument.value = text, key, value
         argument.shown, argument.is_hidden = masked_argument(text), False
+        argument.words = (text,)
         argument.origin = Origin("argument", f"{label}: {argument.shown}")
         check_override(text, argument.origin.label, budget)
         argument.sign, argument.is_literal = "", True
@@ -233,22 +240,12 @@ def split_key(argument: Argument) -> tuple[str, ...]:
     Raises:
         OverrideSyntaxError: The key is not well-formed, or indexes a list.
     """
-    parts: list[str] = []
-    position = 0
-    key = argument.key
-    while position < len(key):
-        found = _KEY_PART.match(key, position)
-        if found is None or found.group(4):
-            raise _wrong_key(argument)
-        parts.append(next(group for group in found.groups() if group is not None))
-        position = found.end()
-        if position < len(key) and key[position] == ".":
-            position += 1
-            if position == len(key):
-                raise _wrong_key(argument)
-    if not parts:
-        raise _wrong_key(argument)
-    return tuple(parts)
+    keys = split_text(argument.key)
+    if keys is None:
+        from brevetti_hydra.config.spelling import wrong_key
+
+        raise wrong_key(argument)
+    return keys
 
 
 class _Reader:
@@ -286,11 +283,40 @@ class _Reader:
         elif text.startswith("--") and (literal := _LITERAL.fullmatch(text)):
             self._take_literal(literal[1], literal[2], text, number)
         elif re.fullmatch(r"-[A-Za-z]\w*", name):
-            raise _unknown_flag(name)
-        elif self._takes_keys and not equals and text[:1] not in {"~", "-", ""}:
-            self._keys.append(text)
+            raise _unknown_flag(name, text, self._peek())
         else:
-            self._arguments.append(Argument(text, f"argument {number}", self._budget))
+            self._take_override(text, number)
+
+    def _take_override(self, text: str, number: int) -> None:
+        words = self._joined(text)
+        text = words[0] if len(words) == 1 else _as_one(words)
+        if self._takes_keys and "=" not in text and text[:1] not in {"~", "-", ""}:
+            self._keys.append(text)
+            return
+        try:
+            argument = Argument(text, f"argument {number}", self._budget)
+        except OverrideSyntaxError as error:
+            before = self._argv[number - 2] if number > 1 else ""
+            if len(before) > 1 and before.endswith("=") and before.count("=") == 1:
+                whole = f"{before[:-1].strip()}={text}"
+                error.hint = f"write it as one word: {masked_argument(whole)}"
+            raise
+        argument.words = tuple(words)
+        self._arguments.append(argument)
+
+    def _joined(self, text: str) -> list[str]:
+        """Take the words that a shell made of one override: `lr = 0.01`, `layers=[1, 2]`."""
+        value = text.partition("=")[2].lstrip()
+        is_open = value[:1] in {"[", "{"} and _is_open(value)
+        following = self._peek()
+        if following is None or not (is_open or following.startswith("=")):
+            return [text]
+        from brevetti_hydra.config.spelling import joined_words
+
+        count = joined_words(self._argv[self._position - 1 :])
+        words = self._argv[self._position - 1 : self._position - 1 + count]
+        self._position += count - 1
+        return words
 
     def _take_flag(self, name: str, value: str | None) -> None:
         field, takes = _FLAGS[name]
@@ -359,6 +385,17 @@ def _looks_like_flag(text: str) -> bool:
     return text.startswith(("--", "job=")) or text.partition("=")[0] in _FLAGS
 
 
+def _is_open(value: str) -> bool:
+    return value.count("[") + value.count("{") > value.count("]") + value.count("}")
+
+
+def _as_one(words: Sequence[str]) -> str:
+    """Write the words of one override as one word."""
+    if "=" in words[0]:
+        return " ".join(words)
+    return words[0] + " ".join(words[1:]).replace("= ", "=", 1)
+
+
 def _parse(text: str, argument: Argument) -> _hydra.Override:
     try:
         return _hydra.parse_override(text)
@@ -375,47 +412,11 @@ def _parse(text: str, argument: Argument) -> _hydra.Override:
         return _hydra.parse_override(plain)
 
 
-def _reason(message: str, text: str) -> str:
-    """Take the fact out of Hydra's message of several lines."""
-    lines = [line.strip() for line in message.splitlines()]
-    kept = [line for line in lines if line and not line.startswith(("See http", "^", "Error pars"))]
-    if any(text.count(a) != text.count(b) for a, b in ("[]", "{}", "()")):
-        return "a bracket in it is not closed, or was not opened"
-    if not kept or kept[0].startswith("Lexer"):
-        return "a character in it has to stand in quotes"
-    return kept[0]
+def _unknown_flag(name: str, text: str, following: str | None) -> UsageError:
+    from brevetti_hydra.config.spelling import flag_hint
 
-
-def _no_override(argument: Argument) -> OverrideSyntaxError:
-    text = argument.shown
-    hint = "write it as key=value"
-    colon = re.fullmatch(r"([\w.]+):\s*(\S+)", text)
-    if is_target(text) and text.partition(":")[2][:1].isupper():
-        hint = f"to run it write job={text}"
-    elif colon:
-        hint = f"write it as {colon.group(1)}={colon.group(2)}"
-    elif text.startswith("=") and text != "=":
-        hint = "name the key before '=': key=value"
-    elif text == "=" or re.fullmatch(r"[\w.]+", text):
-        hint = "write key=value as one word, without spaces around '='"
-    return OverrideSyntaxError(f"'{text}' is no override", where=argument.origin.place(), hint=hint)
-
-
-def _wrong_key(argument: Argument) -> OverrideSyntaxError:
-    notes, hint = [], "write nested keys with dots: model.hidden=32"
-    if re.search(r"\[\d+\]", argument.key):
-        notes = ["elements of lists cannot be set one by one"]
-        hint = f"give the whole list: {argument.key.partition('[')[0]}=[a,b]"
-    elif "[" in argument.key:
-        hint = "put keys with special characters in quotes: weights['any text']=2"
-    return OverrideSyntaxError(
-        f"'{argument.key}' is no key", where=argument.origin.place(), notes=notes, hint=hint
-    )
-
-
-def _unknown_flag(name: str) -> UsageError:
     nearest = similar_name(name, _FLAGS)
-    return UsageError(
-        f"there is no flag '{name}'",
-        hint=f"a similar name exists: '{nearest}'" if nearest else "see --help",
-    )
+    hint = f"a similar name exists: '{nearest}'" if nearest else "see --help"
+    is_setting = re.fullmatch(r"-[A-Za-z]\w+", name) is not None and nearest is None
+    as_setting = flag_hint(masked_argument(text), following) if is_setting else None
+    return UsageError(f"there is no flag '{name}'", hint=as_setting or hint)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._masks import MASK, without_word
-from brevetti_hydra._text import quote_all, shorten, similar_name
+from brevetti_hydra._text import shorten, similar_name
 from brevetti_hydra.config.layers import shape_at
 from brevetti_hydra.config.masks import masked_value, texts_in
+from brevetti_hydra.config.nearest import below, holder_of, names_in, unknown_setting, value_at
 from brevetti_hydra.config.origins import MISSING, Node, Origin, dotted
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     InvalidSettingError,
     MissingSettingError,
     Place,
-    UnknownSettingError,
 )
 
 if TYPE_CHECKING:
@@ -56,6 +56,18 @@ _MUST = {
     "dataclass_type": "a mapping",
     "path_type": "a path",
     "none_required": "null",
+    **dict.fromkeys(("date_type", "date_parsing", "date_from_datetime_parsing"), "a date"),
+    "date_from_datetime_inexact": "a date without a time of day",
+    **dict.fromkeys(
+        ("datetime_type", "datetime_parsing", "datetime_from_date_parsing"), "a date and time"
+    ),
+    **dict.fromkeys(("time_type", "time_parsing"), "a time of day"),
+    **dict.fromkeys(("time_delta_type", "time_delta_parsing"), "a duration"),
+}
+# These say the bound themselves.
+_BOUND_TYPES = {
+    *("greater_than", "greater_than_equal", "less_than", "less_than_equal", "multiple_of"),
+    *("too_short", "too_long", "string_too_short", "string_too_long"),
 }
 
 
@@ -94,38 +106,15 @@ def _path_of(fault: Any, tree: Node) -> tuple[tuple[str | int, ...], tuple[str, 
     location = list(fault["loc"])
     for position, part in enumerate(location):
         is_last = position == len(location) - 1
-        below = _below(node, part)
-        if below is not None:
+        inner = below(node, part)
+        if inner is not None:
             path.append(part)
-            node = below
+            node = inner
         elif is_last and fault["type"] in _MISSING_TYPES | _UNKNOWN_TYPES:
             path.append(part)
         else:
             labels.append(str(part))
     return tuple(path), tuple(labels)
-
-
-def _below(node: Any, part: str | int) -> Any:
-    if isinstance(node, Node):
-        if node.children is not None:
-            return node.children.get(str(part))
-        node = node.value
-    if isinstance(node, list) and isinstance(part, int) and part < len(node):
-        return _Value(node[part])
-    if isinstance(node, dict) and part in node:
-        return _Value(node[part])
-    if isinstance(node, _Value):
-        return _below(node.value, part)
-    return None
-
-
-class _Value:
-    """An element of a list, told apart from a node."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
 
 
 def _keep_nearest_variant(found: dict[tuple[Any, ...], list[tuple[Any, Any]]]) -> None:
@@ -168,10 +157,12 @@ def _problem(
     name = dotted((*prefix, *path))
     origin, covered = _origin_of(path, tree)
     if kind in _UNKNOWN_TYPES:
-        return _unknown(path, prefix, origin, shape, tree)
-    keys = _names(path)
+        return unknown_setting(path, prefix, origin, shape, tree)
+    keys = names_in(path)
     place = shape_at(shape, keys, tree)
     notes = _description(path, shape, tree)
+    if kind not in _BOUND_TYPES and place is not None and place.bounds:
+        notes.append(f"it takes {place.type_text()} ({', '.join(place.bounds)})")
     if kind in _MISSING_TYPES:
         wanted = f" ({place.type_text()})" if place is not None else ""
         below = _required_below(place)
@@ -204,7 +195,7 @@ def _problem(
         f"'{name}' {_complaint(faults, given or _shown(_input(faults[0], place)))}",
         where=origin.place() if origin is not None else None,
         notes=notes,
-        hint=_hint(kind, faults[0], origin),
+        hint=None if is_secret else _hint(kind, faults[0], origin, name, place) or None,
     )
 
 
@@ -248,11 +239,11 @@ def _wrong_variant(
     path: tuple[Any, ...], name: str, shape: Shape, tree: Node
 ) -> BrevettiHydraError:
     """Say which variants a union has, where none or an unknown one is chosen."""
-    union = _holder(shape, (*_names(path), ""), tree)
+    union = holder_of(shape, (*names_in(path), ""), tree)
     switch, variants = (union.discriminator, union.variants) if union is not None else (None, {})
     known = " or ".join(map(repr, variants))
     key = f"{name}.{switch}"
-    chosen = _value_at((*path, switch), tree)
+    chosen = value_at((*path, switch), tree)
     origin, _ = _origin_of((*path, switch), tree)
     where = origin.place() if origin is not None else None
     if chosen in (None, MISSING):
@@ -267,19 +258,6 @@ def _wrong_variant(
         where=where,
         hint=f"a similar name exists: '{nearest}'" if nearest else None,
     )
-
-
-def _names(path: tuple[Any, ...]) -> tuple[str, ...]:
-    """Give the keys of a path without the numbers of elements."""
-    return tuple(part for part in path if isinstance(part, str))
-
-
-def _value_at(path: tuple[Any, ...], tree: Node) -> Any:
-    """Give the plain value under some keys and numbers of elements, or None."""
-    node: Any = tree
-    for part in path:
-        node = _below(node, part)
-    return node.plain() if isinstance(node, Node) else getattr(node, "value", None)
 
 
 def _complaint(faults: Sequence[Any], shown: str) -> str:
@@ -306,91 +284,17 @@ def _shown(value: Any) -> str:
     return shorten(repr(value))
 
 
-def _hint(kind: str, fault: Any, origin: Origin | None) -> str | None:
-    if kind == "string_type" and isinstance(fault["input"], (int, float, bool)):
-        is_argument = origin is not None and origin.kind == "argument"
-        return "quote it" if is_argument else "quote it in YAML"
-    return None
+def _hint(kind: str, fault: Any, origin: Origin | None, name: str, place: Shape | None) -> str:
+    """Say how a value of the wanted type is written, or ""."""
+    value = fault["input"]
+    if isinstance(value, str) and place is not None and kind in {"literal_error", "enum"}:
+        nearest = similar_name(value, (p.strip("'") for p in place.type_text().split(" | ")))
+        if nearest is not None:
+            return f"a similar name exists: '{nearest}'"
+    from brevetti_hydra.config.spelling import type_hint
 
-
-def _unknown(
-    path: tuple[Any, ...],
-    prefix: tuple[str, ...],
-    origin: Origin | None,
-    shape: Shape,
-    tree: Node,
-) -> UnknownSettingError:
-    name = dotted((*prefix, *path))
-    keys = _names(path)
-    holder = _holder(shape, keys, tree)
-    names = _names_at(holder, path[:-1], tree)
-    nearest = similar_name(str(keys[-1]), names)
-    base = name[: len(name) - len(str(keys[-1]))]
-    notes: list[str] = []
-    other = _other_variant(str(keys[-1]), path[:-1], holder, tree)
-    if other is not None:
-        notes, hint = [other], "set the setting of the chosen variant, or choose the other one"
-    elif (*prefix, *keys) == ("platform", "api_key"):
-        hint = "give the key by --api_key, or in the variable BREVETTI_API_KEY"
-    elif nearest is not None:
-        hint = f"a similar name exists: '{base}{nearest}'"
-    else:
-        elsewhere = _same_leaf(str(keys[-1]), shape)
-        hint = f"nearest: '{elsewhere}'" if elsewhere else "see --help for the settings"
-        if names:
-            above = f"'{dotted((*prefix, *keys[:-1]))}'" if prefix or keys[:-1] else "the job"
-            notes = [f"{above} has {quote_all(names)}"]
-    return UnknownSettingError(
-        f"no setting '{name}'",
-        where=origin.place() if origin is not None else None,
-        notes=notes,
-        hint=hint,
-    )
-
-
-def _other_variant(key: str, path: tuple[Any, ...], holder: Shape | None, tree: Node) -> str | None:
-    """Say so where a key belongs to a variant that is not chosen."""
-    if holder is None or not holder.discriminator:
-        return None
-    owners = [tag for tag, variant in holder.variants.items() if variant.field(key)]
-    chosen = _value_at((*path, holder.discriminator), tree)
-    if not owners or chosen is None:
-        return None
-    switch = dotted((*path, holder.discriminator))
-    return f"it belongs to {switch}={owners[0]}, but {switch} is {chosen!r}"
-
-
-def _holder(shape: Shape, keys: tuple[str, ...], tree: Node) -> Shape | None:
-    """Find the shape in which a key stands; of a list, that of its elements."""
-    holder = shape_at(shape, keys[:-1], tree) if len(keys) > 1 else shape
-    while holder is not None and holder.item is not None:
-        holder = holder.item
-    return holder
-
-
-def _names_at(holder: Shape | None, path: tuple[Any, ...], tree: Node) -> list[str]:
-    if holder is None:
-        return []
-    if holder.variants and holder.discriminator:
-        chosen = holder.variants.get(str(_value_at((*path, holder.discriminator), tree)))
-        if chosen is not None:
-            return chosen.names()
-    return holder.names()
-
-
-def _same_leaf(name: str, shape: Shape, path: tuple[str, ...] = (), depth: int = 4) -> str | None:
-    """Find a field of the same name in another node."""
-    for field in shape.fields.values():
-        if path and similar_name(name, [field.name]):
-            return dotted((*path, field.name))
-    if depth:
-        for field in shape.fields.values():
-            candidates = field.shape.variants.values() if field.shape.variants else [field.shape]
-            for candidate in candidates:
-                found = _same_leaf(name, candidate, (*path, field.name), depth - 1)
-                if found:
-                    return found
-    return None
+    is_argument = origin is not None and origin.kind == "argument"
+    return type_hint(kind, value, name, is_argument=is_argument, shape=place)
 
 
 def _origin_of(path: tuple[Any, ...], tree: Node) -> tuple[Origin | None, Node | None]:
@@ -410,10 +314,10 @@ def _origin_of(path: tuple[Any, ...], tree: Node) -> tuple[Origin | None, Node |
 
 
 def _description(path: tuple[Any, ...], shape: Shape, tree: Node) -> list[str]:
-    keys = _names(path)
+    keys = names_in(path)
     if not keys:
         return []
-    holder = _holder(shape, keys, tree)
+    holder = holder_of(shape, keys, tree)
     candidates = (
         list(holder.variants.values()) if holder is not None and holder.variants else [holder]
     )
@@ -431,8 +335,8 @@ def _owner_place(path: tuple[Any, ...], shape: Shape, tree: Node) -> Place | Non
     if origin is not None and (is_in_list or (node is not None and node.origin.kind != "default")):
         # Somebody wrote `???`, or the list in which it is missing.
         return origin.place()
-    keys = _names(path)
-    holder = _holder(shape, keys, tree)
+    keys = names_in(path)
+    holder = holder_of(shape, keys, tree)
     model = getattr(holder, "model", None)
     if isinstance(model, type):
         return Place(f"class {model.__name__}")

@@ -179,7 +179,8 @@ def secret_texts(composition: Composition) -> list[str]:
 
 
 def command_words(command: Sequence[str], composition: Composition) -> list[str]:
-    """Give the words of a command line as they may be recorded."""
+    """Give the words of a command line as they may be recorded; each override is one word."""
+    command = _rejoined(command, composition.arguments)
     shown = {argument.text: argument.shown for argument in composition.arguments}
     masked: list[str] = []
     hide_next = False
@@ -189,6 +190,18 @@ def command_words(command: Sequence[str], composition: Composition) -> list[str]
         masked.append(MASK if hide_next else shown.get(word) or masked_argument(word))
         hide_next = word in {"--api_key", "--api-key"} or bool(pair and pair.endswith(MASK))
     return masked
+
+
+def _rejoined(command: Sequence[str], arguments: Sequence[Argument]) -> list[str]:
+    """Put the words together of which the line's reader made one override: `lr = 0.01`."""
+    words = list(command)
+    for argument in arguments:
+        length = len(argument.words)
+        for start in range(len(words) if length > 1 else 0):
+            if tuple(words[start : start + length]) == argument.words:
+                words[start : start + length] = [argument.text]
+                break
+    return words
 
 
 def held_secrets(value: Any) -> Iterator[str]:
