@@ -42,7 +42,9 @@ def _pass(point: str, moment: str) -> None:
         on_write(point, moment)
 
 
-def write_whole(path: Path, content: bytes, *, point: str, durable: bool = True) -> None:
+def write_whole(
+    path: Path, content: bytes, *, point: str, durable: bool = True, mode: int | None = None
+) -> None:
     """Replace a file as a whole: a reader sees the old content or the new, never a part.
 
     Args:
@@ -51,6 +53,7 @@ def write_whole(path: Path, content: bytes, *, point: str, durable: bool = True)
         point: The kill point.
         durable: Wait until the disk has it. False leaves the moment to the system: after a crash
             of the machine (not of the process) the old content may be back.
+        mode: The rights of the file; None for those that a new file gets.
 
     Raises:
         StorageWriteError: The disk is full, or the folder cannot be written.
@@ -67,6 +70,8 @@ def write_whole(path: Path, content: bytes, *, point: str, durable: bool = True)
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        if mode is not None:
+            aside.chmod(mode)
         _pass(point, "aside")
         aside.replace(path)
         if durable:

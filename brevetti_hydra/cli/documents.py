@@ -21,8 +21,10 @@ __all__ = [
     "DOCUMENTS",
     "CommandHelp",
     "ConfigResult",
+    "ConfigSchemaDocument",
     "Document",
     "ErrorFields",
+    "FileSchema",
     "HelpResult",
     "InfoResult",
     "LogLine",
@@ -38,6 +40,7 @@ __all__ = [
     "RunResult",
     "RunsDocument",
     "RunsResult",
+    "SchemaResult",
     "SettingFields",
     "ShowDocument",
     "ShowResult",
@@ -194,6 +197,27 @@ class CommandHelp(_Value):
     help: str
 
 
+class FileSchema(_Value):
+    """One of the user's files, and the schema by which an editor checks it."""
+
+    file: str
+    schema_: str = Field(alias="schema", description="path of the schema")
+    job: str | None = Field(description="the job that the file belongs to; null for any")
+    package: str = Field(description="where its keys go; '' is the root")
+    modeline: str = Field(description="the comment line that names the schema to an editor")
+    changed: bool = Field(description="whether the line was written into the file")
+
+
+class SchemaResult(_Value):
+    """The answer of `config schema`."""
+
+    schema_: dict[str, Any] | None = Field(
+        alias="schema", description="of files at the root; null where schemas were written"
+    )
+    written: list[str] = Field(description="paths of the schemas")
+    files: list[FileSchema]
+
+
 class RunDocument(
     Document[
         Literal["run"],
@@ -234,6 +258,10 @@ class RmDocument(Document[Literal["rm"], RemovedResult | CommandHelp]):
     """`rm RUN ...`."""
 
 
+class ConfigSchemaDocument(Document[Literal["config schema"], SchemaResult | CommandHelp]):
+    """`config schema`."""
+
+
 DOCUMENTS: Any = Annotated[
     RunDocument
     | ResumeDocument
@@ -242,7 +270,8 @@ DOCUMENTS: Any = Annotated[
     | LogsDocument
     | TagDocument
     | NoteDocument
-    | RmDocument,
+    | RmDocument
+    | ConfigSchemaDocument,
     Field(discriminator="command"),
 ]
 

@@ -13,8 +13,9 @@ from brevetti_hydra.config.hydra_node import HydraNode, read_hydra_node
 from brevetti_hydra.config.interpolate import Resolution, resolve
 from brevetti_hydra.config.layers import CommandLine, info_layer, shape_at, stack
 from brevetti_hydra.config.origins import MISSING, Node, Origin, Path, dotted, walk
+from brevetti_hydra.config.overrides import read_overrides
 from brevetti_hydra.config.project import Project, find_project
-from brevetti_hydra.config.search import open_repository, plan
+from brevetti_hydra.config.search import SearchPath, open_repository, plan
 from brevetti_hydra.config.secrets import (
     WrittenSecret,
     find_secrets,
@@ -37,7 +38,14 @@ if TYPE_CHECKING:
     from brevetti_hydra.config.documents import Document
     from brevetti_hydra.config.overrides import Argument, Request
 
-__all__ = ["Composition", "RootShape", "class_shapes", "compose", "settings_class"]
+__all__ = [
+    "Composition",
+    "RootShape",
+    "class_shapes",
+    "compose",
+    "job_class_of",
+    "settings_class",
+]
 
 _RESERVED_MODELS: dict[str, type] = {"job": JobNode, "platform": PlatformNode, "run": RunNode}
 
@@ -189,6 +197,23 @@ def _compose(
         composition.filled, composition.hydra_values, composition.is_secret
     )
     composition.problems += composition.resolution.problems
+
+
+def job_class_of(search: SearchPath, project: Project, base: type, option: str) -> type:
+    """Load the class that an option of the group `job` names; nothing else is composed.
+
+    Raises:
+        NoJobChosenError: It names none.
+        ConfigError: A file that takes part cannot be read, or there is no such option.
+        JobClassError: The class cannot be loaded.
+    """
+    arguments = read_overrides([f"job={option}"], project.budget)
+    chosen = plan(search, arguments)
+    steering = _steering_tree([file.placed_tree() for file in chosen.files], [])
+    named = _named_target(steering, ())
+    if named is None:
+        raise NoJobChosenError(f"the option 'job={option}' names no class")
+    return load_target(named[0], project, base, named[1].place())
 
 
 def class_shapes(job_class: type) -> dict[str, Shape]:

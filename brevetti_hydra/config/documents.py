@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container
     from pathlib import Path as FilePath
 
-__all__ = ["Document", "parse_document", "read_document", "read_header", "without_values"]
+__all__ = [
+    "Document",
+    "is_header",
+    "parse_document",
+    "read_document",
+    "read_header",
+    "without_values",
+]
 
 _HEADER = re.compile(r"#\s*@(\w+)\s+(\S+)\s*$")
 _MERGE_TAG = "tag:yaml.org,2002:merge"
@@ -186,6 +193,11 @@ def read_header(text: str) -> str | None:
         if found.group(1) == "package":
             return found.group(2)
     return None
+
+
+def is_header(line: str) -> bool:
+    """Whether a line is one of those that `read_header` reads."""
+    return _HEADER.fullmatch(line.strip()) is not None
 
 
 def _compose(text: str) -> yaml.Node | None:

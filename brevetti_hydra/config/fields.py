@@ -48,6 +48,16 @@ class Field(NamedTuple):
         """Whether it has no default."""
         return self.info.is_required()
 
+    @property
+    def is_rewritten(self) -> bool:
+        """Whether a validator of its class sees the value before its type is looked at."""
+        decorators = getattr(self.owner, "__pydantic_decorators__", None)
+        if decorators is None:
+            return False
+        validators = [*decorators.field_validators.values(), *decorators.validators.values()]
+        names = {self.name, *self.aliases, "*"}
+        return any(each.info.mode != "after" and names & {*each.info.fields} for each in validators)
+
 
 class Shape:
     """What may stand at one place of the tree.
@@ -62,6 +72,7 @@ class Shape:
         item: Of a list: the shape of its elements.
         is_optional: Whether null may stand there.
         bounds: `> 0`, `<= 1`, a text each.
+        metadata: What stands beside the type: bounds, patterns and validators of pydantic.
     """
 
     __slots__ = (
@@ -72,6 +83,7 @@ class Shape:
         "is_optional",
         "item",
         "members",
+        "metadata",
         "model",
         "value",
         "variants",
@@ -81,6 +93,7 @@ class Shape:
         annotation, inner = _unwrap(annotation)
         metadata = [*metadata, *inner]
         self.bounds = tuple(_bounds(metadata))
+        self.metadata: tuple[Any, ...] = tuple(metadata)
         self.is_optional = False
         self.model: type | None = None
         self.members: tuple[Shape, ...] = ()
@@ -101,6 +114,7 @@ class Shape:
         if len(members) == 1:
             annotation, inner = _unwrap(members[0])
             self.bounds = (*self.bounds, *_bounds(inner))
+            self.metadata = (*self.metadata, *inner)
             if typing.get_origin(annotation) not in _UNIONS:
                 return annotation, inner
             is_optional = self.is_optional
@@ -157,6 +171,30 @@ class Shape:
         if self.members:
             return any(member.is_secret for member in self.members)
         return isinstance(annotation, type) and issubclass(annotation, (SecretStr, SecretBytes))
+
+    @property
+    def literals(self) -> tuple[Any, ...]:
+        """The only values that may stand there: those of a Literal or an Enum; else none."""
+        return _literals(self.annotation)
+
+    @property
+    def facts(self) -> list[Any]:
+        """The metadata, with what `Field(...)` inside of an annotation holds."""
+        return [fact for item in self.metadata for fact in (item, *getattr(item, "metadata", ()))]
+
+    @property
+    def is_rewritten(self) -> bool:
+        """Whether a validator of the user sees the value before its type is looked at.
+
+        What may be written there is then known to that validator alone.
+        """
+        if any(_is_early(item) for item in self.facts):
+            return True
+        decorators = getattr(self.model, "__pydantic_decorators__", None)
+        if decorators is None:
+            return False
+        validators = [*decorators.model_validators.values(), *decorators.root_validators.values()]
+        return any(each.info.mode != "after" for each in validators)
 
     @property
     def holds_secret(self) -> bool:
@@ -244,6 +282,12 @@ def _unwrap(annotation: Any) -> tuple[Any, list[Any]]:
             annotation = annotation.__value__
         else:
             return annotation, metadata
+
+
+def _is_early(item: Any) -> bool:
+    from pydantic import BeforeValidator, PlainValidator, WrapValidator
+
+    return isinstance(item, (BeforeValidator, PlainValidator, WrapValidator))
 
 
 def _is_model(annotation: Any) -> bool:

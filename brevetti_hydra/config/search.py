@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PRIMARY",
+    "SHIPPED",
     "Group",
     "Option",
     "Plan",
@@ -48,6 +49,7 @@ __all__ = [
     "SearchPath",
     "list_groups",
     "open_repository",
+    "own_folders",
     "plan",
     "shipped_folder",
 ]
@@ -55,6 +57,9 @@ __all__ = [
 # The primary config that the harness ships; another name than Hydra's customary `config`, so that
 # a user's `conf/config.yaml` does not shadow it by accident.
 PRIMARY = "brevetti"
+
+# Provider of the folder that the harness ships, unless it is the user's own `./conf`.
+SHIPPED = "brevetti_hydra"
 
 
 class SearchPath(NamedTuple):
@@ -166,6 +171,13 @@ def open_repository(request: Request, project: Project, folder: Path) -> SearchP
     return _search_path([*folders, *added], primary, project, folder) if added else search
 
 
+def own_folders(search: SearchPath) -> list[Path]:
+    """Give the folders of a search path that are the user's own, first match first."""
+    sources = search.repository.get_sources()
+    folders = [source for source in sources if isinstance(source, FolderSource)]
+    return [source.folder for source in folders if source.provider != SHIPPED]
+
+
 def plan(search: SearchPath, arguments: Sequence[Argument]) -> Plan:
     """Compute which files take part.
 
@@ -241,7 +253,7 @@ def _search_path(
     shipped = shipped_folder()
     sources: list[_hydra.ConfigSource] = []
     seen: set[Path] = set()
-    for provider, path in [*folders, ("brevetti_hydra", shipped)]:
+    for provider, path in [*folders, (SHIPPED, shipped)]:
         real = path.resolve()
         if real in seen:
             continue

@@ -15,9 +15,10 @@ FILES = sorted(path.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml"
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_file_begins_with_what_it_is(name: str) -> None:
-    """The first comment line, after a package header, is a sentence that help can show."""
+    """The first comment line, after header and schema, is a sentence that help can show."""
     lines = (CONF / name).read_text(encoding="utf-8").splitlines()
-    first = lines[1] if lines[0].startswith("# @package") else lines[0]
+    directives = ("# @package", "# yaml-language-server")
+    first = next(line for line in lines if not line.startswith(directives))
 
     assert re.fullmatch(r"# [A-Z`].{10,98}", first)
     assert sum(line.lstrip().startswith("#") for line in lines) >= 2
