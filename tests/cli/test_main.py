@@ -47,7 +47,8 @@ def test_help(call: Callable[..., Any], runs_dir: Path) -> None:
 
     assert 0 == answer.code
     for text in (
-        "  runs           list the recorded runs, newest first\n",
+        "  runs ",
+        " list the recorded runs, newest first\n",
         "  job=classifier ",
         "  platform=local ",
         "The embedded platform of this machine",
