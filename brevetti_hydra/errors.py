@@ -17,7 +17,10 @@ The tree, drawn::
     │   ├── InterpolationError      interpolation-failed
     │   ├── OverBudgetError         over-budget
     │   ├── RefusedHydraKeyError    refused-hydra-key
-    │   └── SweepNotAskedError      sweep-not-asked
+    │   ├── SweepNotAskedError      sweep-not-asked
+    │   ├── NewerConfigError        newer-config
+    │   ├── MigrationError          migration-failed
+    │   └── LossyMigrationError     lossy-migration
     ├── JobClassError                                     exit 2
     │   ├── NoJobChosenError        no-job-chosen
     │   ├── TargetRefusedError      target-refused
@@ -75,9 +78,12 @@ __all__ = [
     "InvalidMetricError",
     "InvalidSettingError",
     "JobClassError",
+    "LossyMigrationError",
+    "MigrationError",
     "MissingExtraError",
     "MissingSettingError",
     "ModelNotFoundError",
+    "NewerConfigError",
     "NoJobChosenError",
     "NotAJobError",
     "NotOwnerError",
@@ -300,6 +306,24 @@ class SweepNotAskedError(ConfigError):
     """A sweep value in a run that is no sweep."""
 
     code = "sweep-not-asked"
+
+
+class NewerConfigError(ConfigError):
+    """A file or record of a newer version than this project, or this harness, knows."""
+
+    code = "newer-config"
+
+
+class MigrationError(ConfigError):
+    """A step between versions that is wrong in itself, or that a file leaves open."""
+
+    code = "migration-failed"
+
+
+class LossyMigrationError(ConfigError):
+    """A step between versions that would lose what a file sets."""
+
+    code = "lossy-migration"
 
 
 class JobClassError(BrevettiHydraError):

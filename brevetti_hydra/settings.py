@@ -10,6 +10,7 @@ from brevetti_hydra.errors import ReservedNameError
 
 __all__ = [
     "CONTAINER_ARGUMENTS",
+    "HARNESS_VERSION",
     "RESERVED_NODES",
     "DatasetNode",
     "JobNode",
@@ -28,6 +29,9 @@ Secret = SecretStr
 RESERVED_NODES = frozenset(
     {"job", "platform", "run", "sweep", "search", "launcher", "hydra", "config_version", "defaults"}
 )
+
+# The version of those nodes: one more than the highest step of `config.versions.HARNESS`.
+HARNESS_VERSION = 1
 
 # Arguments by which a platform starts a container; none of them can be a setting.
 CONTAINER_ARGUMENTS = frozenset(

@@ -48,6 +48,7 @@ FLAGS: dict[str, str] = {
     "-cn, --config-name NAME": "another primary config than 'brevetti'",
     "-cp, --config-path DIR": "a folder in the place of ./conf",
     "-cd, --config-dir DIR": "one more folder of configuration",
+    "--allow-lossy": "take files of older versions also where something is lost by it",
     "--debug": "debugger where the run fails",
     "--json": "print one JSON document; --json=lines one a line",
     "--traceback": "print the traceback of an error as well",

@@ -29,14 +29,23 @@ from brevetti_hydra.errors import (
     NotAJobError,
     UnknownSettingError,
 )
-from brevetti_hydra.settings import RESERVED_NODES, JobNode, JobSettings, PlatformNode, RunNode
+from brevetti_hydra.settings import (
+    HARNESS_VERSION,
+    RESERVED_NODES,
+    JobNode,
+    JobSettings,
+    PlatformNode,
+    RunNode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path as FilePath
 
     from brevetti_hydra.config.documents import Document
+    from brevetti_hydra.config.old_names import OldNames
     from brevetti_hydra.config.overrides import Argument, Request
+    from brevetti_hydra.config.versions import VersionedFiles
 
 __all__ = [
     "Composition",
@@ -75,6 +84,10 @@ class Composition:
         notices: Lines for the user: translated keys of the `hydra` node.
         secrets: What files, info.json and arguments wrote of secrets, also what did not last.
         problems: Mistakes found while composing; `validate` reports them with its own.
+        versions: The versions to which everything was brought, `project` and `harness`.
+        migrations: The files that were migrated and how; None: no file states a version, and
+            the project names no migrations.
+        old_names: What became of names of older versions, likewise.
     """
 
     def __init__(self, project: Project, folder: FilePath) -> None:
@@ -96,6 +109,9 @@ class Composition:
         self.notices: list[str] = []
         self.secrets: list[WrittenSecret] = []
         self.problems: list[BrevettiHydraError] = []
+        self.versions: dict[str, int] = {"project": 1, "harness": HARNESS_VERSION}
+        self.migrations: VersionedFiles | None = None
+        self.old_names: OldNames | None = None
 
     @property
     def job_name(self) -> str:
@@ -182,14 +198,30 @@ def _compose(
     chosen = plan(files, request.arguments)
     composition.choices = chosen.choices
     composition.documents = [file.document for file in chosen.files]
-    layers = [file.placed_tree() for file in chosen.files]
+    versioned = None
+    if composition.project.migrations or any(each.version for each in composition.documents):
+        # Imported here: most runs have nothing to migrate.
+        from brevetti_hydra.config.versions import open_versions
+
+        versioned = open_versions(composition, files, chosen, request)
+        layers = versioned.trees(None)
+    else:
+        layers = [file.placed_tree() for file in chosen.files]
     steering = _steering_tree(layers, chosen.values)
     _load_class(composition, steering, base, job_class, target)
     root = RootShape(composition.shapes)
-    composition.secrets = hide_arguments(request.arguments, root)
+    values = chosen.values
+    if versioned is not None:
+        from brevetti_hydra.config.old_names import take_old_names
+
+        layers = versioned.trees(composition.target)
+        values = take_old_names(composition, values, root)
+    composition.secrets = hide_arguments({*composition.arguments, *values}, root)
+    if composition.old_names is not None:
+        composition.old_names.hide_together()
     for layer in layers:
         composition.secrets += find_secrets(layer, root)
-    _stack_layers(composition, layers, chosen.values, steering)
+    _stack_layers(composition, layers, values, steering)
     fill_defaults(composition.filled, composition.shape())
     _fill_reserved(composition)
     composition.hydra_values = _hydra_values(composition)
@@ -275,6 +307,8 @@ def _load_class(
         if named is None:
             raise _no_job(composition)
         target, origin = named
+        if composition.migrations is not None:
+            target = composition.migrations.tables.project.moved_target(target)
         job_class = load_target(target, composition.project, base, origin.place())
     composition.job_class = job_class
     module = f"{job_class.__module__}:{job_class.__qualname__}"

@@ -12,7 +12,12 @@ from brevetti_hydra._text import shorten
 from brevetti_hydra.config.budget import Budget, check_yaml
 from brevetti_hydra.config.masks import is_reference
 from brevetti_hydra.config.origins import Node, Origin
-from brevetti_hydra.errors import ConfigNotFoundError, ConfigSyntaxError, Place
+from brevetti_hydra.errors import (
+    ConfigNotFoundError,
+    ConfigSyntaxError,
+    InvalidSettingError,
+    Place,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Document",
+    "Version",
     "is_header",
     "parse_document",
     "read_document",
@@ -34,6 +40,20 @@ _PROBLEMS = {"but found another document": "a file holds one document, and here 
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+class Version(NamedTuple):
+    """The `config_version` of a file: `3`, or `{project: 3, harness: 1}`.
+
+    Attributes:
+        project: The project's number; None: not said.
+        harness: The number of the harness's own nodes; None: not said.
+        origin: Where it stands.
+    """
+
+    project: int | None
+    harness: int | None
+    origin: Origin
+
+
 class Document(NamedTuple):
     """One YAML file.
 
@@ -41,10 +61,11 @@ class Document(NamedTuple):
         label: How places name it: the path from the working directory, or `package:...`.
         text: The whole text.
         package: What its `# @package` header says, or None.
-        tree: Its content without `defaults`.
+        tree: Its content without `defaults` and `config_version`.
         defaults: Its defaults list as plain values, or None.
         defaults_origins: Where each entry of the defaults list stands; where it is no list, where
             the key stands.
+        version: What its `config_version` says, or None.
     """
 
     label: str
@@ -53,6 +74,7 @@ class Document(NamedTuple):
     tree: Node
     defaults: Any
     defaults_origins: tuple[Origin, ...]
+    version: Version | None = None
 
 
 class _Loader(_SafeLoader):  # type: ignore[misc]
@@ -78,6 +100,7 @@ def read_document(path: FilePath, label: str, budget: Budget) -> Document:
         ConfigNotFoundError: It cannot be opened.
         ConfigSyntaxError: It is no YAML, no text, no mapping, or has a key twice.
         OverBudgetError: It is larger, deeper or wider than the budget.
+        InvalidSettingError: Its `config_version` is none.
     """
     try:
         with path.open("rb") as stream:
@@ -99,6 +122,7 @@ def parse_document(text: str, label: str, budget: Budget) -> Document:
     Raises:
         ConfigSyntaxError: It is no YAML, or no mapping.
         OverBudgetError: It is over the budget.
+        InvalidSettingError: Its `config_version` is none.
     """
     lines = text.splitlines()
 
@@ -144,7 +168,23 @@ def parse_document(text: str, label: str, budget: Budget) -> Document:
         tree=tree,
         defaults=None if defaults is None else defaults.plain(),
         defaults_origins=() if defaults is None else _entries(root, origin),
+        version=_version(tree.children.pop("config_version", None)),
     )
+
+
+def _version(node: Node | None) -> Version | None:
+    if node is None:
+        return None
+    given = node.plain()
+    numbers = given if isinstance(given, dict) else {"project": given}
+    is_known = bool(numbers) and set(numbers) <= {"project", "harness"}
+    if not is_known or not all(type(each) is int and each >= 1 for each in numbers.values()):
+        raise InvalidSettingError(
+            f"'config_version' must be an integer from 1, but is {shorten(repr(given))}",
+            where=node.origin.place(),
+            hint="write the project's number, or {project: 3, harness: 1}",
+        )
+    return Version(numbers.get("project"), numbers.get("harness"), node.origin)
 
 
 def without_values(document: Document, places: Container[str]) -> str:

@@ -42,9 +42,10 @@ class Origin:
         kind: `default` (the class), `yaml`, `info` (a job's info.json) or `argument`.
         label: The place as errors print it: `conf/job/x.yaml:4:3`, `argument 2: lr=abc`.
         line: Line in the file, from 1; None for arguments and defaults.
+        note: What is to be said of it beside its place: by which name it was written; or "".
     """
 
-    __slots__ = ("_excerpt", "kind", "label", "line")
+    __slots__ = ("_excerpt", "kind", "label", "line", "note")
 
     def __init__(
         self,
@@ -56,10 +57,17 @@ class Origin:
         self.kind = kind
         self.label = label
         self.line = line
+        self.note = ""
         self._excerpt = excerpt
 
     def __repr__(self) -> str:
         return f"Origin({self.label!r})"
+
+    def noted(self, note: str) -> Origin:
+        """Give the same place with a note."""
+        origin = Origin(self.kind, self.label, self.line, self._excerpt)
+        origin.note = note
+        return origin
 
     def place(self) -> Place:
         """Give the place with the text of its line."""

@@ -49,6 +49,7 @@ class Argument:
         sign: `""`, `+`, `++` or `~`.
         key: As given, without the sign.
         value: The text after `=`; None where there was none.
+        given: The same as it was given, where migrations changed it.
         is_literal: Whether it was written `--key value`.
         parsed: What Hydra's grammar makes of it; None for literals and where it does not parse.
         fault: Why it does not parse.
@@ -57,6 +58,7 @@ class Argument:
 
     __slots__ = (
         "fault",
+        "given",
         "is_hidden",
         "is_literal",
         "key",
@@ -92,6 +94,7 @@ class Argument:
         self.sign: str = found.group(1) or ""
         self.key: str = found.group(2).strip()
         self.value: str | None = found.group(3)
+        self.given = self.value
         try:
             self.parsed = _parse(text, self)
         except _hydra.OverrideParseException as error:
@@ -106,6 +109,7 @@ class Argument:
         """Make one of `--key value`; without a value it means true."""
         argument = cls.__new__(cls)
         argument.text, argument.key, argument.value = text, key, value
+        argument.given = value
         argument.shown, argument.is_hidden = masked_argument(text), False
         argument.words = (text,)
         argument.origin = Origin("argument", f"{label}: {argument.shown}")
@@ -119,7 +123,7 @@ class Argument:
         self.is_hidden = hidden and bool(self.value)
         self.shown = Masking().text(self.text)
         if self.is_hidden:
-            self.shown = f"{self.text.removesuffix(self.value or '')}{MASK}"
+            self.shown = f"{self.text.removesuffix(self.given or '')}{MASK}"
         # All places of its values in the tree share this origin.
         self.origin.label = f"{self.origin.label.partition(': ')[0]}: {self.shown}"
 
@@ -141,6 +145,7 @@ class Flags(NamedTuple):
         debug: `--debug`.
         json: `--json` (`document`) or `--json=lines`.
         traceback: `--traceback`.
+        allow_lossy: `--allow-lossy`: migrate also where something is lost.
     """
 
     help: bool = False
@@ -156,6 +161,7 @@ class Flags(NamedTuple):
     debug: bool = False
     json: Literal["document", "lines"] | None = None
     traceback: bool = False
+    allow_lossy: bool = False
 
 
 class Request(NamedTuple):
@@ -199,6 +205,7 @@ _FLAGS: dict[str, tuple[str, str]] = {
     "--debug": ("debug", "no"),
     "--json": ("json", "may"),
     "--traceback": ("traceback", "no"),
+    "--allow-lossy": ("allow_lossy", "no"),
 }
 # What a flag with an optional value takes, its default first.
 _CHOICES: dict[str, tuple[str, ...]] = {

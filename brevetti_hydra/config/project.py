@@ -21,11 +21,13 @@ class Project(NamedTuple):
         jobs: Patterns of `[tool.brevetti_hydra] jobs`, such as `our_jobs.*`: modules outside of
             the project folder whose classes `job._target_` may name.
         budget: Limits on YAML and overrides.
+        migrations: `pkg.mod:NAME`, where the steps between versions of the configuration are.
     """
 
     folder: Path
     jobs: tuple[str, ...]
     budget: Budget
+    migrations: str | None = None
 
     @property
     def source_roots(self) -> tuple[Path, ...]:
@@ -75,25 +77,32 @@ def _with_table(folder: Path) -> Project:
         raise ConfigSyntaxError(message, where=Place(str(path)), notes=[str(error)]) from None
     table = tools.get("brevetti_hydra", {}) if isinstance(tools, dict) else None
     label = f"{path.name}: [tool.brevetti_hydra]"
-    jobs, budget = _read_table(table, label)
-    return Project(folder, jobs, budget)
+    return Project(folder, *_read_table(table, label))
 
 
-def _read_table(table: Any, label: str) -> tuple[tuple[str, ...], Budget]:
+def _read_table(table: Any, label: str) -> tuple[tuple[str, ...], Budget, str | None]:
     if not isinstance(table, dict):
         raise UsageError("'tool.brevetti_hydra' must be a table", where=Place(label))
-    unknown = sorted(set(table) - {"jobs", "budget"})
+    unknown = sorted(set(table) - {"jobs", "budget", "migrations"})
     jobs, budget = table.get("jobs", []), table.get("budget", {})
     if unknown or not isinstance(budget, dict) or not isinstance(jobs, list):
         raise UsageError(
             "the table [tool.brevetti_hydra] cannot be read",
             where=Place(label),
             notes=[f"unknown keys: {', '.join(unknown)}"] if unknown else [],
-            hint="it takes 'jobs', a list of module patterns, and 'budget', a table of limits",
+            hint="it takes 'jobs', a list of module patterns, 'budget', a table of limits, and "
+            "'migrations', 'package.module:NAME'",
         )
     if not all(isinstance(pattern, str) for pattern in jobs):
         raise UsageError("'jobs' must be a list of texts", where=Place(label))
-    return tuple(jobs), Budget.of(budget, f"{label}.budget")
+    migrations = table.get("migrations")
+    if migrations is not None and not isinstance(migrations, str):
+        raise UsageError(
+            "'migrations' must be a text",
+            where=Place(label),
+            hint="name the list of steps: 'package.module:MIGRATIONS'",
+        )
+    return tuple(jobs), Budget.of(budget, f"{label}.budget"), migrations
 
 
 def _installed_folders() -> set[Path]:

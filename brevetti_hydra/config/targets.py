@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config.project import Project
 
-__all__ = ["ENTRY_POINT_GROUP", "is_target", "load_target", "loading_module", "locate_package"]
+__all__ = [
+    "ENTRY_POINT_GROUP",
+    "is_target",
+    "load_object",
+    "load_target",
+    "loading_module",
+    "locate_package",
+]
 
 ENTRY_POINT_GROUP = "brevetti_hydra.jobs"
 
@@ -65,22 +72,8 @@ def load_target(target: str, project: Project, base: type, where: Place | None =
         TargetNotFoundError: There is no such module or class, or its import failed.
         NotAJobError: It is no subclass of `base`.
     """
-    module, _, name = _split(target)
-    if not is_target(target):
-        raise TargetNotFoundError(
-            f"'{target}' names no class",
-            where=where,
-            hint="write it as 'package.module:ClassName'",
-        )
-    located = _locate(module, target, project, where)
-    if located.root is not None and sys.path[:1] != [str(located.root)]:
-        # In front, so that no installed package of the same name is imported in its place.
-        sys.path.insert(0, str(located.root))
-    top = module.partition(".")[0]
-    _check_same(sys.modules.get(top), located, top, where)
-    imported = _import(module, where)
-    _check_same(imported, located, module, where)
-    found = _get(imported, name, target, where)
+    name = _split(target)[2]
+    found = load_object(target, project, where)
     if found is base:
         raise NotAJobError(
             f"'{target}' is {base.__name__} itself",
@@ -97,6 +90,31 @@ def load_target(target: str, project: Project, base: type, where: Place | None =
             hint=f"derive it: class {name.split('.')[-1]}(brevetti_hydra.Job)",
         )
     return found
+
+
+def load_object(target: str, project: Project, where: Place | None = None) -> object:
+    """Import what a target names, be it a class or not; it takes what `load_target` takes.
+
+    Raises:
+        TargetRefusedError: Configuration may not load it; nothing of it was imported.
+        TargetNotFoundError: There is no such module or name, or its import failed.
+    """
+    module, _, name = _split(target)
+    if not is_target(target):
+        raise TargetNotFoundError(
+            f"'{target}' names no class",
+            where=where,
+            hint="write it as 'package.module:ClassName'",
+        )
+    located = _locate(module, target, project, where)
+    if located.root is not None and sys.path[:1] != [str(located.root)]:
+        # In front, so that no installed package of the same name is imported in its place.
+        sys.path.insert(0, str(located.root))
+    top = module.partition(".")[0]
+    _check_same(sys.modules.get(top), located, top, where)
+    imported = _import(module, where)
+    _check_same(imported, located, module, where)
+    return _get(imported, name, target, where)
 
 
 def locate_package(name: str, project: Project, where: Place | None = None) -> Path:

@@ -71,6 +71,8 @@ def validate(composition: Composition) -> Validated:
     problems += _nodes_of_later(composition)
     problems += _left_open(composition, problems)
     problems += _booleans_as_numbers(composition)
+    if problems and composition.old_names is not None:
+        composition.old_names.settle(problems)
     platform = nodes["platform"]
     if platform is not None and platform.unknown_settings == "error":
         problems += composition.unknown_sent
@@ -204,6 +206,15 @@ def _nodes_of_later(composition: Composition) -> list[BrevettiHydraError]:
                 "'defaults' is no setting, but the list of what a YAML file builds on",
                 where=defaults.origin.place(),
                 hint="choose options by their group: group=option",
+            )
+        )
+    version = composition.written.at(("config_version",))
+    if version is not None:
+        problems.append(
+            UnknownSettingError(
+                "'config_version' belongs into a file, whose keys it is about",
+                where=version.origin.place(),
+                hint="write it at the top of the YAML file, outside of any node",
             )
         )
     for name in _LATER_NODES:

@@ -42,6 +42,19 @@ def primary(text: str, **files: str) -> dict[str, str]:
     return {"conf/brevetti.yaml": text} | {f"conf/{k}.yaml": v for k, v in files.items()}
 
 
+STEPS = {
+    "pyproject.toml": '[tool.brevetti_hydra]\nmigrations = "steps:STEPS"\n',
+    "steps.py": """\
+from brevetti_hydra.migrations import *
+
+STEPS = [
+    step(1, rename("passes", "epochs"), unit("rate_hz", "rate", factor=0.5)),
+    step(2, value("speed", lambda speed: {"quick": "fast"}[speed]), rename("speed", "mode")),
+    step(3, move("model.units", "model.hidden"), remove("old", reason="nobody set it")),
+]
+""",
+}
+
 CASES = {
     # several mistakes in one report, in files and arguments
     "several_in_yaml_and_line": Case(
@@ -110,6 +123,21 @@ CASES = {
     "yaml_unknown_alias": Case((), primary("model: *m\n")),
     "yaml_control_character": Case((), primary('epochs: 3\nlabel: "\x1b[31m"\n')),
     "toml_broken": Case((), {"pyproject.toml": "[tool.brevetti_hydra\n"}),
+    # newer-config, migration-failed, lossy-migration
+    "newer_than_known": Case((), STEPS | primary("epochs: 3\nconfig_version: 7\n")),
+    "migration_both_set": Case(
+        (), STEPS | primary("config_version: 1\npasses: 3\nepochs: 4\nrate_hz: ${label}\n")
+    ),
+    "migration_references": Case(
+        (),
+        STEPS
+        | primary("config_version: 1\nlabel: ${oc.select:passes}\nmodel:\n  depth: ${..passes}\n"),
+    ),
+    "migration_raises": Case((), STEPS | primary("config_version: 1\nspeed: slow\n")),
+    "migration_lossy": Case((), STEPS | primary("config_version: 1\nold: 3\n")),
+    "migration_old_names": Case(
+        ("old=3",), STEPS | primary("passes: 3\nrate_hz: 4\nmodel: {units: 2}\n")
+    ),
     # config-not-found
     "no_such_primary": Case(("-cn", "mine")),
     "no_such_folder": Case(("-cd", "nothere")),
