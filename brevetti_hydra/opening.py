@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from brevetti_hydra._masks import Masking
+from brevetti_hydra._text import shorten
 from brevetti_hydra.config import (
     Argument,
     Composition,
@@ -306,13 +307,16 @@ def read_info(request: Request, folder: Path) -> dict[str, Any] | None:
     path = request.container.get("info_file")
     if path is None:
         return None
-    from brevetti_hydra.platform.info import parse_info
+    from brevetti_hydra.platform.info import MOST_BYTES, parse_info
 
     try:
-        content = (folder / path).read_bytes()
-    except OSError as error:
-        message = f"cannot read the info file '{path}'"
-        raise ConfigNotFoundError(message, notes=[error.strerror or str(error)]) from error
+        with (folder / path).open("rb") as stream:
+            # One byte more than allowed is enough to see that it is too large, or never ends.
+            content = stream.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: no file system has such a name
+        message = f"cannot read the info file '{shorten(path)}'"
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigNotFoundError(message, notes=[reason]) from error
     info: dict[str, Any] = parse_info(content, label=path)
     job_id = request.container.get("job_id")
     if job_id is not None and info.get("id") not in (None, job_id):

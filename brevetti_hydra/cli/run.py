@@ -94,10 +94,11 @@ def _document(request: Request, text: str, compositions: Sequence[Composition]) 
         return {"version": text.rpartition(" ")[2]}
     composition = compositions[0]
     if request.flags.cfg is not None:
-        # Imported here: only a document needs the text as values again.
-        import yaml
+        from brevetti_hydra.config.describe import cfg_tree
 
-        return {"package": request.flags.package, "config": yaml.safe_load(text)}
+        package, resolved = request.flags.package, request.flags.resolve
+        tree = cfg_tree(composition, resolved=resolved, package=package)
+        return {"package": package, "config": tree}
     return {
         "target": composition.target,
         "choices": composition.choices,

@@ -9,6 +9,7 @@ tests/config/test_hydra_contract.py holds each name to what is expected of it.
 from __future__ import annotations
 
 import re
+from functools import cache
 from inspect import isabstract
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,8 +26,8 @@ from hydra.errors import (
     OverrideParseException,
 )
 from hydra.plugins.config_source import ConfigResult, ConfigSource
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import Container, OmegaConf
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,7 @@ __all__ = [
     "ConfigCompositionException",
     "ConfigResult",
     "ConfigSource",
+    "Data",
     "Evaluator",
     "MissingConfigException",
     "ObjectType",
@@ -43,13 +45,13 @@ __all__ = [
     "OverrideParseException",
     "PlannedFile",
     "Repository",
+    "cost_of_reading",
     "defaults_result",
     "is_quoted",
     "parse_override",
     "plan_files",
     "plugin_kind",
     "references",
-    "to_yaml",
 ]
 
 # Whatever Hydra and OmegaConf raise about a wrong defaults list. ValueError and TypeError are
@@ -124,7 +126,12 @@ def parse_override(text: str) -> Override:
     if _parser is None:
         _choose_behaviour()
         _parser = OverridesParser.create()
-    return _parser.parse_overrides([text])[0]
+    try:
+        return _parser.parse_overrides([text])[0]
+    except ValueError as error:  # Python's own, about numbers of thousands of digits
+        raise OverrideParseException(text, "a number in it is too long") from error
+    except RecursionError as error:
+        raise OverrideParseException(text, "it is nested too deep") from error
 
 
 _parser: OverridesParser | None = None
@@ -134,7 +141,7 @@ _parser: OverridesParser | None = None
 # 10 us. A property test compares the two.
 _PLAIN = re.compile(
     r"(?P<key>[A-Za-z_]\w*(?:(?:\.[A-Za-z_]\w*)+|(?:/[A-Za-z_]\w*)+)?)="
-    r"(?P<value>(?P<word>[A-Za-z_]\w*)|(?P<float>-?(?:0|[1-9]\d*)\.\d+)|-?(?:0|[1-9]\d*))",
+    r"(?P<value>(?P<word>[A-Za-z_]\w*)|(?P<float>-?(?:0|[1-9]\d{0,99})\.\d+)|-?(?:0|[1-9]\d{0,99}))",
     re.ASCII,
 )
 # Words that are values of another kind.
@@ -233,10 +240,29 @@ def references(text: str) -> list[str]:
 
 
 class Evaluator:
-    """Resolves interpolations in a plain tree; built only where a tree has any."""
+    """Resolves interpolations in a plain tree; built only where a tree has any.
 
-    def __init__(self, tree: dict[str, Any]) -> None:
+    Each text costs its length, whenever it is read, and each value that it names its size.
+    OmegaConf alone reads `${a}${a}` twice, and what that names four times, without end.
+
+    Attributes:
+        is_spent: Whether the costs are above the limit; nothing resolves any more.
+    """
+
+    def __init__(self, tree: dict[str, Any], most_cost: int) -> None:
+        """Build the evaluator.
+
+        Args:
+            tree: A plain tree; texts in `Data` are no interpolations.
+            most_cost: The limit.
+
+        Raises:
+            OmegaConfBaseException: A text is no valid interpolation.
+        """
+        self.is_spent = False
+        self._left = most_cost
         self._config = OmegaConf.create(tree, flags={"allow_objects": True})
+        self._watch(self._config)
 
     def value(self, path: tuple[str, ...]) -> Any:
         """Resolve the value under some keys to plain values.
@@ -248,10 +274,80 @@ class Evaluator:
         for key in path:
             node = node[key]
         if OmegaConf.is_config(node):
-            return OmegaConf.to_container(node, resolve=True)
-        return node
+            node = OmegaConf.to_container(node, resolve=True)
+        return _without_data(node)
+
+    def _watch(self, node: Any) -> None:
+        if not isinstance(node, Container):
+            return
+        # `object`: a container takes an attribute for one of its keys.
+        object.__setattr__(node, "__class__", _watched(type(node)))
+        object.__setattr__(node, "spend", self._spend)
+        content = node._content  # noqa: SLF001 - the door
+        if isinstance(content, (dict, list, tuple)):
+            for child in content.values() if isinstance(content, dict) else content:
+                self._watch(child)
+
+    def _spend(self, cost: int) -> None:
+        self._left -= cost
+        if self._left < 0:
+            self.is_spent = True
+            raise InterpolationResolutionError("over the budget")
 
 
-def to_yaml(tree: Any) -> str:
-    """Write a plain tree as Hydra prints configs."""
-    return OmegaConf.to_yaml(OmegaConf.create(tree))
+class Data:
+    """A text that OmegaConf must not look into."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+# What reading a text costs beside its characters, and how many characters of a value cost one.
+_COST_OF_READING, _CHARACTERS_FOR_ONE = 10, 100
+
+
+def cost_of_reading(text: str) -> int:
+    """Give what it costs to read a text with interpolations once."""
+    return _COST_OF_READING + len(text)
+
+
+@cache
+def _watched(kind: type[Any]) -> type[Any]:
+    """Derive a container that tells of each text that it resolves and of each value it finds."""
+
+    class Watched(kind):  # type: ignore[misc]
+        def _resolve_interpolation_from_parse_tree(self, **given: Any) -> Any:
+            self.__dict__["spend"](cost_of_reading(str(given["value"]._value())))  # noqa: SLF001
+            return super()._resolve_interpolation_from_parse_tree(**given)
+
+        def _resolve_node_interpolation(self, *args: Any, **given: Any) -> Any:
+            found = super()._resolve_node_interpolation(*args, **given)
+            self.__dict__["spend"](_size(found))
+            return found
+
+    return Watched
+
+
+def _size(node: Any) -> int:
+    """Give what a value costs that an interpolation names."""
+    content = node._content if isinstance(node, Container) else node._value()  # noqa: SLF001
+    if isinstance(content, dict):
+        return 1 + sum(map(_size, content.values()))
+    if isinstance(content, (list, tuple)):
+        return 1 + sum(map(_size, content))
+    return 1 + len(str(content)) // _CHARACTERS_FOR_ONE
+
+
+def _without_data(value: Any) -> Any:
+    if isinstance(value, Data):
+        return value.text
+    if isinstance(value, dict):
+        return {key: _without_data(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_without_data, value))
+    return value

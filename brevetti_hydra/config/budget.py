@@ -16,7 +16,7 @@ from brevetti_hydra.errors import OverBudgetError, Place, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Budget", "check_override", "check_yaml"]
+__all__ = ["Budget", "check_override", "check_yaml", "over_references", "too_many_groups"]
 
 
 class Budget(NamedTuple):
@@ -27,12 +27,16 @@ class Budget(NamedTuple):
         depth: Nesting of mappings and lists, in YAML and in overrides.
         nodes: Scalars, lists and mappings of one file, each alias counted in full.
         override_bytes: Size of one override.
+        references: Characters of texts with interpolations, each text as often as it is resolved.
+        groups: Folders on the search path, sub-folders included, where all of them are listed.
     """
 
     yaml_bytes: int = 1 << 20
     depth: int = 64
     nodes: int = 100_000
     override_bytes: int = 8_000
+    references: int = 30_000
+    groups: int = 1_000
 
     @classmethod
     def of(cls, table: Mapping[str, Any], label: str) -> Budget:
@@ -99,7 +103,7 @@ def check_override(text: str, label: str, budget: Budget) -> None:
     Raises:
         OverBudgetError: It is too long or nested too deep.
     """
-    size_bytes = len(text.encode(errors="surrogateescape"))
+    size_bytes = len(text.encode(errors="surrogatepass"))
     if size_bytes > budget.override_bytes:
         found = f"{size_bytes:,} bytes"
         raise _over(label, found, f"{budget.override_bytes:,} bytes", "override_bytes")
@@ -112,6 +116,23 @@ def check_override(text: str, label: str, budget: Budget) -> None:
                 raise _over(label, found, f"{budget.depth} levels", "depth")
         elif character in "]})":
             depth -= 1
+
+
+def too_many_groups(label: str, budget: Budget) -> OverBudgetError:
+    """Give the error of a search path that leads over half a disk, or back into itself."""
+    found = f"more than {budget.groups:,} groups on the search path"
+    return _over(label, found, f"{budget.groups:,} groups", "groups")
+
+
+def over_references(key: str, where: Place, budget: Budget) -> OverBudgetError:
+    """Give the error of interpolations that lead to each other too often."""
+    return OverBudgetError(
+        f"the configuration is over its budget: '{key}' takes too long to resolve",
+        where=where,
+        notes=[f"at most {budget.references:,} characters of interpolations are read"],
+        hint="refer to fewer keys, or set 'references' in [tool.brevetti_hydra.budget] of "
+        "pyproject.toml",
+    )
 
 
 def _unknown_alias(event: Any, place: str, stack: list[list[Any]]) -> Exception:

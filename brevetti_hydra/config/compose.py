@@ -226,7 +226,10 @@ def _compose(
     _fill_reserved(composition)
     composition.hydra_values = _hydra_values(composition)
     composition.resolution = resolve(
-        composition.filled, composition.hydra_values, composition.is_secret
+        composition.filled,
+        composition.hydra_values,
+        composition.is_secret,
+        composition.project.budget,
     )
     composition.problems += composition.resolution.problems
 

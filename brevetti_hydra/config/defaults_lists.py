@@ -117,7 +117,7 @@ def _targets(config_path: str, document: Document) -> Iterator[tuple[str, Origin
 
 def _fault(entry: Any) -> str | None:
     if isinstance(entry, str):
-        return None
+        return _interpolation_fault(entry)
     if not isinstance(entry, dict):
         return f"an entry of a defaults list must be a name or a choice, but is {entry!r}"
     if len(entry) != 1:
@@ -125,9 +125,24 @@ def _fault(entry: Any) -> str | None:
         return f"an entry of a defaults list chooses for one group, but has {keys or 'none'}"
     ((key, value),) = entry.items()
     options = value if isinstance(value, list) else [value]
-    if all(isinstance(option, str) for option in options) or value is None:
-        return None
+    if all(isinstance(option, str) for option in options):
+        return next(filter(None, map(_interpolation_fault, (key, *options))), None)
+    if value is None:
+        return _interpolation_fault(key)
     return f"the option of '{key}' must be a name or a list of names, but is {value!r}"
+
+
+def _interpolation_fault(text: str) -> str | None:
+    """Say what is wrong with the interpolation in a name; Hydra looks for some in each of them."""
+    if "${" not in text:
+        return None
+    from brevetti_hydra.config._hydra import COMPOSITION_FAULTS, references
+
+    try:
+        references(text)
+    except COMPOSITION_FAULTS:
+        return f"{text!r} is no interpolation; in a defaults list there is only ${{group}}"
+    return None
 
 
 def _origin(document: Document, number: int) -> Origin | None:

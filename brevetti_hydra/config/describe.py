@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra._masks import MASK, Masking
 from brevetti_hydra._text import shorten
-from brevetti_hydra.config import _hydra
 from brevetti_hydra.config.fields import Field, Shape, default_of
 from brevetti_hydra.config.masks import masked_value
 from brevetti_hydra.config.origins import MISSING, Node, Path, dotted
 from brevetti_hydra.config.recorded import recorded_tree
 from brevetti_hydra.config.secrets import secret_texts
+from brevetti_hydra.config.yaml_text import yaml_text
 from brevetti_hydra.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,11 +23,15 @@ if TYPE_CHECKING:
 __all__ = [
     "SettingLine",
     "cfg_text",
+    "cfg_tree",
     "describe_settings",
     "groups_text",
     "info_text",
     "settings_text",
 ]
+
+# Names of the whole tree.
+_WHOLE = (None, "", "_global_")
 
 
 class SettingLine(NamedTuple):
@@ -139,24 +143,36 @@ def cfg_text(composition: Composition, *, resolved: bool, package: str | None) -
     Raises:
         UsageError: There is no such package.
     """
+    node = cfg_tree(composition, resolved=resolved, package=package)
+    if package in _WHOLE:
+        return yaml_text(node).rstrip("\n")
+    # The header says where the keys belong, as Hydra's does.
+    # One value alone is quoted where YAML wants it, as a mask does.
+    is_tree = isinstance(node, (dict, list))
+    text = yaml_text(node) if is_tree else yaml_text([node]).removeprefix("- ")
+    return f"# @package {package}\n{text}".rstrip("\n")
+
+
+def cfg_tree(composition: Composition, *, resolved: bool, package: str | None) -> Any:
+    """Give what `cfg_text` writes as plain values.
+
+    Raises:
+        UsageError: There is no such package.
+    """
     tree = recorded_tree(composition)
     if resolved:
         for path, value in composition.resolution.values.items():
             _put(tree, path, MASK if composition.is_secret(path) else value)
     tree = Masking(secret_texts(composition)).tree(tree)
-    if package in (None, "", "_global_"):
-        return _hydra.to_yaml(tree).rstrip("\n")
+    if package in _WHOLE:
+        return tree
     node: Any = tree
     for key in str(package).split("."):
         if not isinstance(node, dict) or key not in node:
             message = f"there is no package '{package}' in the configuration"
             raise UsageError(message, hint="leave -p out to see the whole of it")
         node = node[key]
-    # The header says where the keys belong, as Hydra's does.
-    # One value alone is quoted where YAML wants it, as a mask does.
-    is_tree = isinstance(node, (dict, list))
-    text = _hydra.to_yaml(node) if is_tree else _hydra.to_yaml([node]).removeprefix("- ")
-    return f"# @package {package}\n{text}".rstrip("\n")
+    return node
 
 
 def info_text(composition: Composition) -> str:

@@ -30,11 +30,17 @@ __all__ = [
     "parse_document",
     "read_document",
     "read_header",
+    "reads_as_text",
     "without_values",
 ]
 
 _HEADER = re.compile(r"#\s*@(\w+)\s+(\S+)\s*$")
 _MERGE_TAG = "tag:yaml.org,2002:merge"
+_TAGS = "tag:yaml.org,2002:"
+_SCALARS_OF = ("null", "bool", "int", "float", "str")
+# Python writes no number of more than 4,300 digits.
+_MOST_BITS = 14_000
+_TEXT_TAG = "tag:yaml.org,2002:str"
 # Half sentences of PyYAML.
 _PROBLEMS = {"but found another document": "a file holds one document, and here a second begins"}
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -91,6 +97,10 @@ _Loader.add_implicit_resolver(
     re.compile(r"[-+]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)[eE][-+]?\d+\Z"),
     list("-+0123456789."),
 )
+
+
+# The table of what `3`, `yes` and `.inf` mean; it reads no text itself.
+_SCALARS: Any = _Loader("")
 
 
 def read_document(path: FilePath, label: str, budget: Budget) -> Document:
@@ -240,6 +250,11 @@ def is_header(line: str) -> bool:
     return _HEADER.fullmatch(line.strip()) is not None
 
 
+def reads_as_text(text: str) -> bool:
+    """Whether a plain scalar is read as a text, and not as a number, a truth value or nothing."""
+    return bool(_SCALARS.resolve(yaml.ScalarNode, text, (True, False)) == _TEXT_TAG)
+
+
 def _compose(text: str) -> yaml.Node | None:
     loader = _Loader(text)
     try:
@@ -263,8 +278,6 @@ class _Builder:
 
     def __init__(self, origin: Callable[[yaml.Mark], Origin]) -> None:
         self._origin = origin
-        # Scalars only: the loader serves as the table of what `3`, `yes` and `.inf` mean.
-        self._scalars = _Loader("")
 
     def build(self, node: yaml.Node, mark: yaml.Mark | None = None) -> Node:
         """Build a node; its origin is its key's place, else its own."""
@@ -280,6 +293,7 @@ class _Builder:
         return Node(origin, value=self._plain(node))
 
     def _children(self, node: yaml.MappingNode) -> dict[str, Node]:
+        _check_tag(node, "map")
         children: dict[str, Node] = {}
         own: set[str] = set()
         for key_node, value_node in node.value:
@@ -316,15 +330,20 @@ class _Builder:
 
     def _plain(self, node: yaml.Node) -> Any:
         if isinstance(node, yaml.SequenceNode):
+            _check_tag(node, "seq")
             return [self._plain(item) for item in node.value]
         if isinstance(node, yaml.MappingNode):
             return {key: child.plain() for key, child in self._children(node).items()}
+        _check_tag(node, *_SCALARS_OF)
         try:
-            return self._scalars.construct_object(node)
-        except ValueError as error:
-            raise yaml.constructor.ConstructorError(
-                None, None, str(error), node.start_mark
-            ) from error
+            value = _SCALARS.construct_object(node)
+        except (ValueError, KeyError, IndexError) as error:
+            problem = f"it is no {node.tag.rpartition(':')[2]}"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
+        if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            problem = "the number is too long"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return value
 
     def _locate(self, node: yaml.Node, path: tuple[str | int, ...]) -> Origin | None:
         for key in path:
@@ -337,3 +356,11 @@ class _Builder:
                 break
             node = inner
         return self._origin(node.start_mark)
+
+
+def _check_tag(node: yaml.Node, *allowed: str) -> None:
+    """Refuse what is no plain value: Python's objects, sets, bytes, a program's own kinds."""
+    if node.tag.removeprefix(_TAGS) not in allowed or not node.tag.startswith(_TAGS):
+        tag = node.tag.replace(_TAGS, "!!", 1)
+        problem = f"the tag '{shorten(tag)}' has no meaning here"
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)

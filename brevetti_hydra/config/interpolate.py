@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import re
 import time
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._masks import MASK
+from brevetti_hydra._text import shorten
+from brevetti_hydra.config.budget import Budget, over_references
 from brevetti_hydra.config.masks import is_reference
 from brevetti_hydra.config.origins import MISSING, Node, Path, dotted, walk
 from brevetti_hydra.errors import InterpolationError, MissingSettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from brevetti_hydra.config._hydra import Evaluator
     from brevetti_hydra.errors import BrevettiHydraError
 
 __all__ = ["Resolution", "escaped", "resolve"]
 
+_BUDGET = Budget()
+# How much of an interpolation's text an error repeats.
+_WIDEST_TEXT = 300
 _NOW = re.compile(r"\$\{now:([^{}]+)\}")
 _HYDRA = re.compile(r"\$\{hydra:([^{}]+)\}")
 # `${oc.env:X}`, and a resolver whose name is itself put together.
@@ -53,6 +59,7 @@ def resolve(
     tree: Node,
     hydra_values: Mapping[str, str],
     is_secret: Callable[[Path], bool] = lambda _: False,
+    budget: Budget = _BUDGET,
 ) -> Resolution:
     """Resolve every interpolation of a tree.
 
@@ -60,56 +67,139 @@ def resolve(
         tree: The whole tree, defaults filled in.
         hydra_values: What `${hydra:...}` serves, by the part after the colon.
         is_secret: Whether a key is a secret; what refers to one is not written into records.
+        budget: How much interpolations may read.
     """
-    resolution = Resolution()
     pending = [(path, node) for path, node in walk(tree) if _is_live(node) and _has(node.value)]
     if not pending:
+        return Resolution()
+    return _Resolver(tree, hydra_values, is_secret).resolve(pending, budget)
+
+
+class _Resolver:
+    """Resolves the interpolations of one tree."""
+
+    def __init__(
+        self, tree: Node, hydra_values: Mapping[str, str], is_secret: Callable[[Path], bool]
+    ) -> None:
+        self._tree = tree
+        self._hydra_values = hydra_values
+        self._is_secret = is_secret
+        self._resolution = Resolution()
+
+    def resolve(self, pending: list[tuple[Path, Node]], budget: Budget) -> Resolution:
+        """Resolve the values at these places."""
+        # OmegaConf's import of its grammar is spared where there is nothing to resolve.
+        from brevetti_hydra.config._hydra import COMPOSITION_FAULTS, cost_of_reading
+
+        resolution = self._resolution
+        resolution.texts = {path: str(node.value) for path, node in pending}
+        most_cost = budget.references
+        left = list(pending)
+        if sum(map(cost_of_reading, resolution.texts.values())) > most_cost:
+            self._stop(left, budget)
+        else:
+            evaluator = self._evaluator(left, most_cost)
+            while left:
+                path, node = left[0]
+                try:
+                    resolution.values[path] = evaluator.value(path)
+                except COMPOSITION_FAULTS as error:
+                    if evaluator.is_spent:
+                        self._stop(left, budget)
+                        break
+                    self._fail(path, node, error)
+                del left[0]
+        values = [path for path, node in walk(self._tree) if node.value is not None]
+        secrets = list(filter(self._is_secret, values))
+        texts = {path: str(_mapped(node.value, self._hydra_values)) for path, node in pending}
+        resolution.from_environment = _find_hidden(texts, secrets)
         return resolution
-    # OmegaConf's import of its grammar is spared where there is nothing to resolve.
-    from brevetti_hydra.config._hydra import COMPOSITION_FAULTS
 
-    evaluator = _evaluator(tree, pending, hydra_values, resolution, is_secret)
-    for path, node in pending:
+    def _evaluator(self, pending: list[tuple[Path, Node]], most_cost: int) -> Evaluator:
+        """Build the evaluator; texts that are no interpolations are reported and left out."""
+        from brevetti_hydra.config import _hydra
+
         try:
-            resolution.values[path] = evaluator.value(path)
-        except COMPOSITION_FAULTS as error:
-            resolution.failed.add(path)
-            resolution.problems.append(_problem(path, node, error, tree, hydra_values, is_secret))
-    secrets = [path for path, node in walk(tree) if node.value is not None and is_secret(path)]
-    texts = {path: str(_mapped(node.value, hydra_values)) for path, node in pending}
-    resolution.texts = {path: str(node.value) for path, node in pending}
-    resolution.from_environment = _find_hidden(texts, secrets)
-    return resolution
+            return _hydra.Evaluator(_prepared(self._tree, self._hydra_values), most_cost)
+        except _hydra.COMPOSITION_FAULTS:
+            # OmegaConf reads all texts at once, and does not say which of them it cannot read.
+            plain = self._tree.copy()
+            for path, node in list(pending):
+                try:
+                    _hydra.Evaluator({"value": _mapped(node.value, self._hydra_values)}, most_cost)
+                except _hydra.COMPOSITION_FAULTS as error:
+                    self._fail(path, node, error)
+                    pending.remove((path, node))
+                    broken = plain.at(path)
+                    if broken is not None:
+                        broken.value = None
+            return _hydra.Evaluator(_prepared(plain, self._hydra_values), most_cost)
 
+    def _fail(self, path: Path, node: Node, error: Exception) -> None:
+        self._resolution.failed.add(path)
+        self._resolution.problems.append(self._problem(path, node, error))
 
-def _evaluator(
-    tree: Node,
-    pending: list[tuple[Path, Node]],
-    hydra_values: Mapping[str, str],
-    resolution: Resolution,
-    is_secret: Callable[[Path], bool],
-) -> Evaluator:
-    """Build the evaluator; texts that are no interpolations are reported and left out."""
-    from brevetti_hydra.config import _hydra
+    def _stop(self, left: list[tuple[Path, Node]], budget: Budget) -> None:
+        """Give up: what is left would take too long, or never end."""
+        self._resolution.failed |= {path for path, _ in left}
+        path, node = left[0]
+        self._resolution.problems.append(over_references(dotted(path), node.origin.place(), budget))
 
-    try:
-        return _hydra.Evaluator(_prepared(tree, hydra_values))
-    except _hydra.COMPOSITION_FAULTS:
-        # OmegaConf reads all texts at once, and does not say which of them it cannot read.
-        plain = tree.copy()
-        for path, node in list(pending):
-            try:
-                _hydra.Evaluator({"value": _mapped(node.value, hydra_values)})
-            except _hydra.COMPOSITION_FAULTS as error:
-                resolution.failed.add(path)
-                resolution.problems.append(
-                    _problem(path, node, error, tree, hydra_values, is_secret)
-                )
-                pending.remove((path, node))
-                broken = plain.at(path)
-                if broken is not None:
-                    broken.value = None
-        return _hydra.Evaluator(_prepared(plain, hydra_values))
+    def _problem(self, path: Path, node: Node, error: Exception) -> BrevettiHydraError:
+        is_shown = is_reference(node.value) or not self._is_secret(path)
+        text = shorten(repr(node.value), _WIDEST_TEXT) if is_shown else MASK
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        missing = re.search(r"mandatory (?:missing )?value:? ?'?([\w.]*)", reason)
+        if missing or MISSING in reason:
+            return MissingSettingError(
+                f"'{dotted(path)}' refers to a setting that has no value",
+                where=node.origin.place(),
+                notes=[f"it is {text}"],
+            )
+        note, hint = self._explained(reason)
+        return InterpolationError(
+            f"'{dotted(path)}' does not resolve: {text}",
+            where=node.origin.place(),
+            notes=[note],
+            hint=hint,
+        )
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return [dotted(key) for key, _ in walk(self._tree)]
+
+    def _explained(self, reason: str) -> tuple[str, str | None]:
+        """Say in our words why something does not resolve, and what mends it."""
+        from brevetti_hydra._text import quote_all, similar_name
+
+        # OmegaConf 2.3 names the whole key, 2.4 the text and then the whole key.
+        unknown = re.search(
+            r"Interpolation key '([^']+)' not found(?: \(resolved to '(.+)'\))?", reason
+        )
+        if unknown:
+            name = unknown[2] or unknown[1]
+            nearest = similar_name(name, self._names)
+            hint = f"a similar name exists: '{nearest}'" if nearest else None
+            return f"there is no key '{name}'", hint
+        variable = re.search(r"Environment variable '([^']+)' not found", reason)
+        if variable:
+            return (
+                f"the environment variable '{variable[1]}' is not set",
+                f"set it, or name what to take instead: ${{oc.env:{variable[1]},default}}",
+            )
+        if "Recursive interpolation" in reason:
+            return "in the end it refers to itself", None
+        resolver = re.search(r"Unsupported interpolation type (\S+)", reason)
+        if resolver and resolver[1] == "hydra":
+            return f"of 'hydra:' there are {quote_all(self._hydra_values)}", None
+        if resolver and resolver[1] == "now":
+            return "the clock cannot write the time in that form", None
+        if resolver:
+            return f"there is no resolver '{resolver[1]}'", None
+        if re.match(r"(no viable alternative|mismatched|extraneous|missing|token recog)", reason):
+            form = "an interpolation is ${key}, ${.key beside} or ${resolver:argument}"
+            return form, r"write \${ where the text itself is meant"
+        return reason, None
 
 
 def escaped(node: Node, hydra_values: Mapping[str, str]) -> Any:
@@ -137,12 +227,22 @@ def _has(value: Any) -> bool:
 
 
 def _prepared(node: Node, hydra_values: Mapping[str, str]) -> Any:
-    """Give the plain tree for OmegaConf: data escaped, `${hydra:...}` filled in."""
+    """Give the plain tree for OmegaConf: data hidden, `${hydra:...}` filled in."""
     if node.children is not None:
         return {key: _prepared(child, hydra_values) for key, child in node.children.items()}
     if not _has(node.value):
         return node.value
-    return _mapped(node.value, hydra_values if _is_live(node) else None)
+    return _mapped(node.value, hydra_values) if _is_live(node) else _hidden(node.value)
+
+
+def _hidden(value: Any) -> Any:
+    from brevetti_hydra.config._hydra import Data
+
+    if isinstance(value, list):
+        return [_hidden(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _hidden(item) for key, item in value.items()}
+    return Data(value) if _has(value) else value
 
 
 def _mapped(value: Any, hydra_values: Mapping[str, str] | None) -> Any:
@@ -156,91 +256,48 @@ def _mapped(value: Any, hydra_values: Mapping[str, str] | None) -> Any:
         return value.replace("${", r"\${")
     value = _HYDRA.sub(lambda found: hydra_values.get(found[1].strip(), found[0]), value)
     # Hydra's customary name for a folder, `${now:%Y-%m-%d}`, in local time as Hydra gives it.
-    return _NOW.sub(lambda found: time.strftime(found[1]), value)
+    return _NOW.sub(_now, value)
 
 
-def _problem(
-    path: Path,
-    node: Node,
-    error: Exception,
-    tree: Node,
-    hydra_values: Mapping[str, str],
-    is_secret: Callable[[Path], bool],
-) -> BrevettiHydraError:
-    is_shown = is_reference(node.value) or not is_secret(path)
-    text = repr(node.value) if is_shown else MASK
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    missing = re.search(r"mandatory (?:missing )?value:? ?'?([\w.]*)", reason)
-    if missing or MISSING in reason:
-        return MissingSettingError(
-            f"'{dotted(path)}' refers to a setting that has no value",
-            where=node.origin.place(),
-            notes=[f"it is {text}"],
-        )
-    note, hint = _explained(reason, tree, hydra_values)
-    return InterpolationError(
-        f"'{dotted(path)}' does not resolve: {text}",
-        where=node.origin.place(),
-        notes=[note],
-        hint=hint,
-    )
-
-
-def _explained(reason: str, tree: Node, hydra_values: Mapping[str, str]) -> tuple[str, str | None]:
-    """Say in our words why something does not resolve, and what mends it."""
-    from brevetti_hydra._text import quote_all, similar_name
-
-    # OmegaConf 2.3 names the whole key, 2.4 the text and then the whole key.
-    unknown = re.search(
-        r"Interpolation key '([^']+)' not found(?: \(resolved to '(.+)'\))?", reason
-    )
-    if unknown:
-        name = unknown[2] or unknown[1]
-        nearest = similar_name(name, [dotted(key) for key, _ in walk(tree)])
-        hint = f"a similar name exists: '{nearest}'" if nearest else None
-        return f"there is no key '{name}'", hint
-    variable = re.search(r"Environment variable '([^']+)' not found", reason)
-    if variable:
-        return (
-            f"the environment variable '{variable[1]}' is not set",
-            f"set it, or name what to take instead: ${{oc.env:{variable[1]},default}}",
-        )
-    if "Recursive interpolation" in reason:
-        return "in the end it refers to itself", None
-    resolver = re.search(r"Unsupported interpolation type (\S+)", reason)
-    if resolver and resolver[1] == "hydra":
-        return f"of 'hydra:' there are {quote_all(hydra_values)}", None
-    if resolver:
-        return f"there is no resolver '{resolver[1]}'", None
-    if re.match(r"(no viable alternative|mismatched input|extraneous|token recognition)", reason):
-        return reason, r"write \${ where the text itself is meant"
-    return reason, None
+def _now(found: re.Match[str]) -> str:
+    try:
+        return time.strftime(found[1])
+    except ValueError:  # a format that the clock cannot write, or no text at all
+        return found[0]
 
 
 def _find_hidden(texts: Mapping[Path, str], secrets: list[Path]) -> set[Path]:
     """Find what depends on the environment or a secret, however many references lie between."""
-    tainted = {path for path, text in texts.items() if re.search(_ENVIRONMENT, text)}
-    tainted |= set(secrets)
-    changed = bool(tainted)
-    while changed:
-        changed = False
-        for path, text in texts.items():
-            if path not in tainted and any(_refers(text, path, to) for to in tainted):
-                tainted.add(path)
-                changed = True
+    pending = [path for path, text in texts.items() if re.search(_ENVIRONMENT, text)] + secrets
+    if not pending:
+        return set()
+    # Who refers to exactly these keys, and who to these or to something below them.
+    exactly: dict[Path, list[Path]] = {}
+    below: dict[Path, list[Path]] = {}
+    for path, text in texts.items():
+        if re.search(r"\$\{[^{}]*(\$\{|:)", text):
+            # What a resolver is given is not read: it may take any key, as `${oc.select:key}` does.
+            pending.append(path)
+        for keys in _named(text, path):
+            exactly.setdefault(keys, []).append(path)
+            for depth in range(len(keys) + 1):
+                below.setdefault(keys[:depth], []).append(path)
+    tainted: set[Path] = set()
+    while pending:
+        path = pending.pop()
+        if path not in tainted:
+            tainted.add(path)
+            # A part of it, or a mapping that holds it.
+            pending += below.get(path, ())
+            for depth in range(len(path)):
+                pending += exactly.get(path[:depth], ())
     return tainted & set(texts)
 
 
-def _refers(text: str, path: Path, target: Path) -> bool:
-    """Whether a text refers to a key, to a part of it, or to a mapping that holds it.
-
-    What a resolver is given is not read: it may take any key, as `${oc.select:key}` does.
-    """
-    for dots, name in re.findall(r"\$\{\s*(\.*)([^{}:]+?)\s*\}", text):
+def _named(text: str, path: Path) -> Iterator[Path]:
+    """Give the keys that a text's references name."""
+    for dots, name in re.findall(r"\$\{\s*(\.*)([^${}:]*?)\s*\}", text):
         # One leading dot means the mapping in which the reference stands.
-        base = path[: len(path) - len(dots)] if dots else ()
-        keys = (*base, *re.split(r"[.\[\]]+", name.strip("].")))
-        shortest = min(len(keys), len(target))
-        if keys[:shortest] == target[:shortest]:
-            return True
-    return re.search(r"\$\{[^{}]*(\$\{|:)", text) is not None
+        base = path[: max(0, len(path) - len(dots))] if dots else ()
+        keys = filter(None, re.split(r"[.\[\]]+", name.strip()))
+        yield (*base, *keys)

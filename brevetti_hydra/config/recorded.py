@@ -106,7 +106,9 @@ def compose_recorded(
         raise _settled(given, ())
     composition.filled = composition.written.copy()
     composition.secrets = find_secrets(composition.written, composition.shape())
-    composition.resolution = resolve(composition.filled, {}, composition.is_secret)
+    composition.resolution = resolve(
+        composition.filled, {}, composition.is_secret, composition.project.budget
+    )
     composition.problems += composition.resolution.problems
     return composition
 

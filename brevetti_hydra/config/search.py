@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from brevetti_hydra.config import _hydra
+from brevetti_hydra.config.budget import Budget, too_many_groups
 from brevetti_hydra.config.documents import Document
 from brevetti_hydra.config.faults import (
     composition_error,
@@ -23,7 +24,7 @@ from brevetti_hydra.config.faults import (
 )
 from brevetti_hydra.config.origins import Node, Origin
 from brevetti_hydra.config.overrides import Argument
-from brevetti_hydra.config.source import ClassSource, DocumentSource, FolderSource
+from brevetti_hydra.config.source import ClassSource, DocumentSource, FolderSource, is_kind
 from brevetti_hydra.config.targets import locate_package
 from brevetti_hydra.errors import (
     BrevettiHydraError,
@@ -68,10 +69,12 @@ class SearchPath(NamedTuple):
     Attributes:
         repository: Hydra's view of it.
         primary: Name of the primary config.
+        budget: How much may be listed.
     """
 
     repository: _hydra.Repository
     primary: str
+    budget: Budget
 
     def document(self, config_path: str) -> Document:
         """Give the document of a config that takes part.
@@ -160,7 +163,7 @@ def open_repository(request: Request, project: Project, folder: Path) -> SearchP
             folders.append(("the project", own))
     for flag, value in named:
         path = folder / value
-        if not path.is_dir():
+        if not is_kind(path.is_dir):
             raise ConfigNotFoundError(
                 f"the folder '{value}' of {flag} does not exist", notes=[f"looked for {path}"]
             )
@@ -211,8 +214,12 @@ def _planned(
 
 
 def list_groups(search: SearchPath) -> list[Group]:
-    """Give every group with its options, sorted."""
-    names: list[str] = []
+    """Give every group with its options, sorted.
+
+    Raises:
+        OverBudgetError: The search path has more groups than the budget allows.
+    """
+    names: set[str] = set()
     pending = [""]
     while pending:
         parent = pending.pop()
@@ -220,8 +227,10 @@ def list_groups(search: SearchPath) -> list[Group]:
             for name in source.list(parent, _hydra.ObjectType.GROUP):
                 full = f"{parent}/{name}" if parent else name
                 if full not in names:
-                    names.append(full)
+                    names.add(full)
                     pending.append(full)
+                if len(names) > search.budget.groups:
+                    raise too_many_groups(source.path, search.budget)
     groups = []
     for name in sorted(names):
         options = search.repository.get_group_options(name)
@@ -263,7 +272,7 @@ def _search_path(
     repository = _hydra.Repository(sources)
     if not repository.config_exists(primary):
         raise config_not_found(primary, repository)
-    return SearchPath(repository, primary)
+    return SearchPath(repository, primary, project.budget)
 
 
 def _label(path: Path, folder: Path) -> str:
@@ -312,8 +321,9 @@ def _added_folder(item: str, origin: Origin, project: Project, folder: Path) -> 
             notes=["it takes folders, file:// and pkg://"],
         )
     else:
-        path = folder / Path(rest if separator else item).expanduser()
-    if not path.is_dir():
+        # Not Path.expanduser, which raises where there is no such user.
+        path = folder / os.path.expanduser(rest if separator else item)  # noqa: PTH111
+    if not is_kind(path.is_dir):
         raise ConfigNotFoundError(
             f"the folder '{item}' of hydra.searchpath does not exist", where=origin.place()
         )

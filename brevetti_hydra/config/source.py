@@ -13,9 +13,11 @@ from brevetti_hydra.config.origins import Node, Origin
 from brevetti_hydra.config.targets import is_target
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from brevetti_hydra.config.budget import Budget
 
-__all__ = ["ClassSource", "DocumentSource", "FolderSource"]
+__all__ = ["ClassSource", "DocumentSource", "FolderSource", "is_kind"]
 
 
 class DocumentSource(ConfigSource):
@@ -61,17 +63,17 @@ class FolderSource(DocumentSource):
     def is_group(self, config_path: str) -> bool:
         """Whether there is a sub-folder of that name."""
         path = self._inside(config_path)
-        return path is not None and path.is_dir()
+        return path is not None and is_kind(path.is_dir)
 
     def is_config(self, config_path: str) -> bool:
         """Whether there is a file of that name, with or without `.yaml`."""
         path = self._inside(_with_suffix(config_path))
-        return path is not None and path.is_file()
+        return path is not None and is_kind(path.is_file)
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
         """Name the options or sub-groups of a group, sorted."""
         folder = self._inside(config_path)
-        if folder is None or not folder.is_dir():
+        if folder is None or not is_kind(folder.is_dir):
             return []
         names = set()
         for entry in os.scandir(folder):
@@ -128,6 +130,14 @@ class ClassSource(DocumentSource):
         job = {"_target_": Node(origin, value=target)}
         tree = Node(origin, children={"job": Node(origin, children=job)})
         return Document(f"job={target}", "", "_global_", tree, None, ())
+
+
+def is_kind(kind: Callable[[], bool]) -> bool:
+    """Ask for the kind of a path; a name that no file system can hold is the name of nothing."""
+    try:
+        return kind()
+    except OSError:
+        return False
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -12,13 +12,16 @@ from brevetti_hydra.errors import (
     ConfigSyntaxError,
     InvalidSettingError,
     MissingSettingError,
+    OverBudgetError,
     Place,
 )
 
-__all__ = ["InfoDataset", "InfoModel", "InfoTag", "JobInfo", "parse_info"]
+__all__ = ["MOST_BYTES", "InfoDataset", "InfoModel", "InfoTag", "JobInfo", "parse_info"]
 
 # A description is small; anything larger is another file.
-_MOST_BYTES = 16 << 20
+MOST_BYTES = 4 << 20
+_MOST_LEVELS, _MOST_VALUES = 64, 100_000
+_KINDS = {type(None): "null", bool: "a truth value", list: "a list", str: "a text"}
 
 
 class _Part(BaseModel):
@@ -94,27 +97,55 @@ def parse_info(content: bytes, *, label: str = "info.json") -> dict[str, Any]:
 
     Raises:
         ConfigSyntaxError: It is no JSON object.
+        OverBudgetError: It is larger, deeper or wider than any description of a job.
         MissingSettingError: A required key is missing.
         InvalidSettingError: A value is of another type.
         ConfigErrors: Several of these.
     """
-    if len(content) > _MOST_BYTES:
-        raise ConfigSyntaxError(f"'{label}' is no info.json: it has {len(content)} bytes")
+    if len(content) > MOST_BYTES:
+        raise _over(label, f"more than {MOST_BYTES:,} bytes")
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise _no_json(label, error) from error
     if not isinstance(found, dict):
         raise ConfigSyntaxError(
-            f"'{label}' must hold a JSON object, but holds {type(found).__name__}",
+            f"'{label}' must hold a JSON object, but holds {_KINDS.get(type(found), 'a number')}",
             where=Place(label),
         )
+    _check_size(found, label)
     try:
         info = JobInfo.model_validate(found)
     except ValidationError as error:
         # Not `from error`: its text holds the values, and one may be the api key.
         raise _translated(label, error) from None
     return info.model_dump(exclude_unset=True)
+
+
+def _check_size(found: Any, label: str) -> None:
+    """Refuse what would end the recursion of those who read it, or fill the memory."""
+    level, count = [found], 0
+    for _ in range(_MOST_LEVELS):
+        count += len(level)
+        if count > _MOST_VALUES:
+            raise _over(label, f"more than {_MOST_VALUES:,} values")
+        level = [
+            item
+            for value in level
+            if isinstance(value, dict | list)
+            for item in (value.values() if isinstance(value, dict) else value)
+        ]
+        if not level:
+            return
+    raise _over(label, f"deeper than {_MOST_LEVELS} levels")
+
+
+def _over(label: str, found: str) -> OverBudgetError:
+    return OverBudgetError(
+        f"'{label}' is over the budget of an info.json: {found}",
+        where=Place(label),
+        hint="large values belong into a file that the job reads",
+    )
 
 
 def _no_json(label: str, error: Exception) -> ConfigSyntaxError:

@@ -54,7 +54,7 @@ def test_wants_an_object() -> None:
     with pytest.raises(ConfigSyntaxError) as caught:
         parse_info(b"[1]")
 
-    assert "'info.json' must hold a JSON object, but holds list" == caught.value.message
+    assert "'info.json' must hold a JSON object, but holds a list" == caught.value.message
 
 
 def test_names_a_missing_key() -> None:
