@@ -28,6 +28,9 @@ COMMANDS: dict[str, Command] = {
     "resume": Command("brevetti_hydra.cli.resume", "RUN", "begin a new attempt of a stopped run"),
     "tag": Command("brevetti_hydra.cli.tag", "RUN +a -b", "add and remove tags of a run"),
     "note": Command("brevetti_hydra.cli.note", "RUN TEXT", "write a note on a run"),
+    "completion": Command(
+        "brevetti_hydra.cli.completion", "SHELL", "print the completion script of bash, zsh or fish"
+    ),
     "rm": Command("brevetti_hydra.cli.rm", "RUN ...", "remove runs with all that they left"),
     "config schema": Command(
         "brevetti_hydra.cli.config_schema",

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = [
     "DOCUMENTS",
     "CommandHelp",
+    "CompletionDocument",
+    "CompletionResult",
     "ConfigResult",
     "ConfigSchemaDocument",
     "Document",
@@ -191,6 +193,14 @@ class RemovedResult(_Value):
     removed: list[str] = Field(description="ids of the removed runs")
 
 
+class CompletionResult(_Value):
+    """The answer of `completion`."""
+
+    shell: str
+    script: str = Field(description="what the shell is to run when it starts")
+    cache: str | None = Field(description="folder of the completion's cache")
+
+
 class CommandHelp(_Value):
     """The answer of `COMMAND --help`."""
 
@@ -262,6 +272,10 @@ class ConfigSchemaDocument(Document[Literal["config schema"], SchemaResult | Com
     """`config schema`."""
 
 
+class CompletionDocument(Document[Literal["completion"], CompletionResult | CommandHelp]):
+    """`completion SHELL`."""
+
+
 DOCUMENTS: Any = Annotated[
     RunDocument
     | ResumeDocument
@@ -271,7 +285,8 @@ DOCUMENTS: Any = Annotated[
     | TagDocument
     | NoteDocument
     | RmDocument
-    | ConfigSchemaDocument,
+    | ConfigSchemaDocument
+    | CompletionDocument,
     Field(discriminator="command"),
 ]
 

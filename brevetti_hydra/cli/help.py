@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra.cli.commands import COMMANDS
+from brevetti_hydra.completion.keep import keep_settings
 from brevetti_hydra.config import compose, find_project, list_groups, open_repository
 from brevetti_hydra.config.describe import describe_settings, groups_text, settings_text
 from brevetti_hydra.errors import BrevettiHydraError, NoJobChosenError
@@ -69,6 +70,8 @@ def say_help(request: Request, reply: Reply) -> int:
     folder = Path.cwd()
     groups = list_groups(open_repository(request, find_project(folder), folder))
     composition = _composition(request, folder)
+    if composition is not None:
+        keep_settings(composition.job_class, composition.target, folder)
     text = _text(groups, composition)
     reply.say(text)
     reply.answer(_document(text, groups, composition))

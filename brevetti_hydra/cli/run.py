@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brevetti_hydra.completion.keep import keep_settings
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -57,7 +59,9 @@ def execute_line(words: Sequence[str], reply: Reply) -> int:
         stdout_to_stderr=reply.json is not None,
         git=git,
     )
-    return start_job(job, observers, reply)
+    code = start_job(job, observers, reply)
+    keep_settings(type(job), job._context.plan.job.target, folder)  # noqa: SLF001 - as in `start`
+    return code
 
 
 def _asks(request: Request) -> bool:
@@ -84,6 +88,8 @@ def _answer(request: Request, folder: Path, reply: Reply) -> int:
         return compositions[0]
 
     text = answer(request, composed, "brevetti-hydra") or ""
+    for composition in compositions:
+        keep_settings(composition.job_class, composition.target, folder)
     reply.say(text)
     reply.answer(_document(request, text, compositions))
     return 0
