@@ -178,7 +178,6 @@ class Shape:
         return _literals(self.annotation)
 
     @property
-<<<<<<< HEAD
     def facts(self) -> list[Any]:
         """The metadata, with what `Field(...)` inside of an annotation holds."""
         return [fact for item in self.metadata for fact in (item, *getattr(item, "metadata", ()))]
@@ -198,8 +197,6 @@ class Shape:
         return any(each.info.mode != "after" for each in validators)
 
     @property
-=======
->>>>>>> 01e7cf5 (Complete commands, options and settings in bash, zsh and fish)
     def holds_secret(self) -> bool:
         """Whether secrets stand there, alone or as the elements of a list or mapping."""
         inner = self.item if self.item is not None else self.value

@@ -32,10 +32,9 @@ LINES = [["job=mine", "net."], ["job=m"], [""], ["show", ""]]
 
 
 def test_the_shipped_file_is_up_to_date(repository: Path) -> None:
-    """`shipped.json` says what commands, flags and shipped classes are.
-
-    Write it anew: python -m brevetti_hydra.completion.describe > brevetti_hydra/completion/shipped.json
-    """
+    """`shipped.json` says what commands, flags and shipped classes are."""
+    # Write it anew with
+    #   python -m brevetti_hydra.completion.describe > brevetti_hydra/completion/shipped.json
     assert json.loads(json.dumps(shipped_document())) == shipped()
 
 
