@@ -24,9 +24,13 @@ __all__ = [
     "CompletionResult",
     "ConfigResult",
     "ConfigSchemaDocument",
+    "DefaultsFields",
+    "DefaultsTreeFields",
     "Document",
     "ErrorFields",
     "FileSchema",
+    "FolderFields",
+    "FurtherFields",
     "HelpResult",
     "InfoResult",
     "LogLine",
@@ -34,6 +38,7 @@ __all__ = [
     "LogsDocument",
     "NoteDocument",
     "OptionFields",
+    "PluginFields",
     "RecordResult",
     "RemovedResult",
     "ResumeDocument",
@@ -117,6 +122,13 @@ class SettingFields(_Value):
     description: str
 
 
+class FurtherFields(_Value):
+    """Settings that another choice brings."""
+
+    when: str = Field(description="what chooses them, 'optim.kind=sgd'")
+    settings: list[SettingFields]
+
+
 class OptionFields(_Value):
     """One option of a group."""
 
@@ -132,14 +144,52 @@ class HelpResult(_Value):
     commands: dict[str, str] = Field(description="command -> what it does")
     groups: dict[str, list[OptionFields]]
     settings: list[SettingFields] = Field(description="of the chosen job; empty without one")
+    further: list[FurtherFields] = Field(description="with other choices than those of now")
+
+
+class FolderFields(_Value):
+    """A folder of the search path."""
+
+    provider: str = Field(description="who adds it")
+    path: str
+
+
+class DefaultsFields(_Value):
+    """A row of the final defaults list."""
+
+    config_path: str
+    package: str
+    is_self: bool = Field(description="whether it is the content of a config that includes others")
+    parent: str | None = Field(description="the config that names it")
+    file: str
+
+
+class DefaultsTreeFields(_Value):
+    """A node of the tree of defaults lists."""
+
+    name: str
+    children: list[DefaultsTreeFields]
+
+
+class PluginFields(_Value):
+    """An installed Hydra plugin."""
+
+    name: str
+    kind: str = Field(description="'launcher', 'sweeper', ...; '' where it is broken")
+    fault: str | None = Field(description="why it cannot be used")
 
 
 class InfoResult(_Value):
-    """The answer of `--info`."""
+    """The answer of `--info`; what was not asked for is null."""
 
-    choices: dict[str, str | None] = Field(description="group -> chosen option")
-    sources: list[str] = Field(description="the YAML files that took part, lowest layer first")
-    target: str = Field(description="the Job class, 'pkg.mod:Class'")
+    topic: Literal["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
+    searchpath: list[FolderFields] | None = Field(description="the first that has a file wins")
+    defaults: list[DefaultsFields] | None = Field(description="the last one wins")
+    defaults_tree: DefaultsTreeFields | None
+    config: dict[str, Any] | None
+    plugins: list[PluginFields] | None
+    choices: dict[str, str | None] | None = Field(description="group -> chosen option")
+    target: str | None = Field(description="the Job class, 'pkg.mod:Class'")
     text: str = Field(description="the text that people get")
 
 

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 from brevetti_hydra.cli.commands import COMMANDS
 from brevetti_hydra.completion.keep import keep_settings
 from brevetti_hydra.config import compose, find_project, list_groups, open_repository
-from brevetti_hydra.config.describe import describe_settings, groups_text, settings_text
+from brevetti_hydra.config.describe import (
+    describe_further,
+    describe_settings,
+    further_text,
+    groups_text,
+    node_descriptions,
+    settings_text,
+)
 from brevetti_hydra.errors import BrevettiHydraError, NoJobChosenError
 from brevetti_hydra.job import Job
 
@@ -45,7 +52,8 @@ FLAGS: dict[str, str] = {
     "-c, --cfg job": "print the composed configuration and run nothing",
     "--resolve": "with --cfg: resolve interpolations",
     "-p, --package KEY": "with --cfg: only this node",
-    "-i, --info": "print which files and options the configuration is made of",
+    "-i, --info [PART]": "print what the configuration is made of: all, config, defaults, "
+    "defaults-tree, plugins, searchpath",
     "-cn, --config-name NAME": "another primary config than 'brevetti'",
     "-cp, --config-path DIR": "a folder in the place of ./conf",
     "-cd, --config-dir DIR": "one more folder of configuration",
@@ -103,8 +111,11 @@ def _text(groups: Sequence[Group], composition: Composition | None) -> str:
     ]
     if composition is not None:
         lines = describe_settings(composition)
-        settings = settings_text(lines, width) if lines else "  it has none"
+        about = node_descriptions(composition)
+        settings = settings_text(lines, width, about) if lines else "  it has none"
         blocks.append(f"Settings of {composition.job_name} ({composition.target})\n{settings}")
+        further = further_text(describe_further(composition), width)
+        blocks += [f"With other choices\n{further}"] if further else []
     else:
         blocks.append("With a job, --help lists its settings: brevetti-hydra job=NAME --help")
     return "\n\n".join(blocks)
@@ -124,4 +135,8 @@ def _document(
         "commands": {name: command.summary for name, command in COMMANDS.items()},
         "groups": {group.name: [option._asdict() for option in group.options] for group in groups},
         "settings": [line._asdict() for line in lines],
+        "further": [
+            {"when": each.when, "settings": [line._asdict() for line in each.settings]}
+            for each in ([] if composition is None else describe_further(composition))
+        ],
     }

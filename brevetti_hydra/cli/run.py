@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from brevetti_hydra.completion.keep import keep_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from brevetti_hydra.cli.reply import Reply
     from brevetti_hydra.config import Composition, Request
@@ -87,6 +87,8 @@ def _answer(request: Request, folder: Path, reply: Reply) -> int:
         compositions.append(compose(request, folder=folder, base=Job, info=info))
         return compositions[0]
 
+    if request.flags.info is not None and _is_plain_info(request):
+        return _say_info(request, folder, composed, reply)
     text = answer(request, composed, "brevetti-hydra") or ""
     for composition in compositions:
         keep_settings(composition.job_class, composition.target, folder)
@@ -98,19 +100,37 @@ def _answer(request: Request, folder: Path, reply: Reply) -> int:
 def _document(request: Request, text: str, compositions: Sequence[Composition]) -> dict[str, Any]:
     if request.flags.version:
         return {"version": text.rpartition(" ")[2]}
-    composition = compositions[0]
-    if request.flags.cfg is not None:
-        from brevetti_hydra.config.describe import cfg_tree
+    from brevetti_hydra.config.describe import cfg_tree
 
-        package, resolved = request.flags.package, request.flags.resolve
-        tree = cfg_tree(composition, resolved=resolved, package=package)
-        return {"package": package, "config": tree}
-    return {
-        "target": composition.target,
-        "choices": composition.choices,
-        "sources": [document.label for document in composition.documents],
-        "text": text,
+    package, resolved = request.flags.package, request.flags.resolve
+    tree = cfg_tree(compositions[0], resolved=resolved, package=package)
+    return {"package": package, "config": tree}
+
+
+def _is_plain_info(request: Request) -> bool:
+    """Whether `--info` is what is asked for; other flags come before it."""
+    flags = request.flags
+    others = (flags.version, flags.cfg, flags.resolve, flags.package)
+    return not any(others)
+
+
+def _say_info(
+    request: Request, folder: Path, composed: Callable[[], Composition], reply: Reply
+) -> int:
+    from brevetti_hydra.config.anatomy import describe_anatomy
+
+    found = describe_anatomy(request, folder, composed)
+    composition = found.composition
+    reply.say(found.text)
+    fields = found._asdict()
+    del fields["composition"]
+    fields |= {
+        "topic": request.flags.info,
+        "target": composition.target if composition else None,
+        "choices": composition.choices if composition else None,
     }
+    reply.answer(fields)
+    return 0
 
 
 def _program() -> list[str]:

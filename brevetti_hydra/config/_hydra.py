@@ -38,6 +38,8 @@ __all__ = [
     "ConfigResult",
     "ConfigSource",
     "Data",
+    "DefaultsBranch",
+    "DefaultsRow",
     "Evaluator",
     "MissingConfigException",
     "ObjectType",
@@ -47,6 +49,7 @@ __all__ = [
     "Repository",
     "cost_of_reading",
     "defaults_result",
+    "describe_defaults",
     "is_quoted",
     "parse_override",
     "plan_files",
@@ -80,6 +83,34 @@ class PlannedFile(NamedTuple):
     config_path: str
     package: str
     parent: str | None
+
+
+class DefaultsRow(NamedTuple):
+    """One row of the final defaults list, as `--info defaults` prints it.
+
+    Attributes:
+        config_path: `job/classifier`.
+        package: Where its keys go, `""` for the root.
+        parent: The config that pulled it in.
+        is_self: Whether it is a config's own content, in its place among what it includes.
+    """
+
+    config_path: str
+    package: str
+    parent: str | None
+    is_self: bool
+
+
+class DefaultsBranch(NamedTuple):
+    """A node of the tree of defaults lists.
+
+    Attributes:
+        text: `job: classifier`, `brevetti` or `_self_`.
+        children: What its defaults list names, in order.
+    """
+
+    text: str
+    children: tuple[DefaultsBranch, ...]
 
 
 class Repository(ConfigRepository):
@@ -173,18 +204,49 @@ def plan_files(
     Raises:
         COMPOSITION_FAULTS: The defaults list or a group override is wrong.
     """
-    planned = create_defaults_list(
+    planned = _defaults_list(repository, primary, overrides)
+    files = [
+        PlannedFile(default.config_path or "", default.package or "", default.parent)
+        for default in planned.defaults
+    ]
+    return files, dict(planned.overrides.known_choices)
+
+
+def describe_defaults(
+    repository: Repository, primary: str, overrides: Sequence[Override]
+) -> tuple[list[DefaultsRow], DefaultsBranch]:
+    """Give the final defaults list, and the tree that it was made of.
+
+    Raises:
+        COMPOSITION_FAULTS: The defaults list or a group override is wrong.
+    """
+    planned = _defaults_list(repository, primary, overrides)
+    rows = [
+        DefaultsRow(row.config_path or "", row.package or "", row.parent, row.is_self)
+        for row in planned.defaults
+    ]
+    return rows, _branch(planned.defaults_tree)
+
+
+def _defaults_list(repository: Repository, primary: str, overrides: Sequence[Override]) -> Any:
+    return create_defaults_list(
         repo=repository,
         config_name=primary,
         overrides_list=list(overrides),
         prepend_hydra=False,
         skip_missing=False,
     )
-    files = [
-        PlannedFile(default.config_path or "", default.package or "", default.parent)
-        for default in planned.defaults
-    ]
-    return files, dict(planned.overrides.known_choices)
+
+
+def _branch(tree: Any) -> DefaultsBranch:
+    """Take a DefaultsTreeNode, or the leaf of one, for ours."""
+    node = getattr(tree, "node", tree)
+    text = node.get_config_path() or ""
+    if node.is_self():
+        text = "_self_"
+    elif hasattr(node, "get_override_key") and hasattr(node, "group"):
+        text = f"{node.get_override_key()}: {node.get_name() or 'null'}"
+    return DefaultsBranch(text, tuple(map(_branch, getattr(tree, "children", None) or ())))
 
 
 def _choose_behaviour() -> None:

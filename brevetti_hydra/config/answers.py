@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brevetti_hydra.config.describe import cfg_text, describe_settings, info_text, settings_text
+from brevetti_hydra.config.describe import (
+    cfg_text,
+    describe_further,
+    describe_settings,
+    further_text,
+    node_descriptions,
+    settings_text,
+)
 from brevetti_hydra.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +65,9 @@ def answer(request: Request, composed: Callable[[], Composition], program: str) 
         flag = "--resolve" if flags.resolve else "--package"
         raise UsageError(f"'{flag}' goes with --cfg", hint="write --cfg job before it")
     if flags.info is not None:
-        return info_text(composed())
+        from brevetti_hydra.config.anatomy import describe_anatomy
+
+        return describe_anatomy(request, Path.cwd(), composed).text
     return None
 
 
@@ -72,12 +82,14 @@ def _cfg(request: Request, composition: Composition) -> str:
 
 def _script_help(composition: Composition, program: str) -> str:
     width = shutil.get_terminal_size((100, 24)).columns
-    settings = settings_text(describe_settings(composition), width)
+    settings = settings_text(describe_settings(composition), width, node_descriptions(composition))
+    further = further_text(describe_further(composition), width)
     about = (composition.job_class.__doc__ or "").strip().splitlines()
     parts = [
         f"{program} [key=value ...]",
         *([about[0]] if about else []),
         "Settings:\n" + settings if settings else "This job has no settings.",
+        *(["With other choices:\n" + further] if further else []),
         FLAGS_TEXT,
     ]
     return "\n\n".join(parts)

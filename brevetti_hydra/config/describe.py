@@ -21,17 +21,26 @@ if TYPE_CHECKING:
     from brevetti_hydra.config.search import Group
 
 __all__ = [
+    "Further",
     "SettingLine",
     "cfg_text",
     "cfg_tree",
+    "describe_further",
     "describe_settings",
+    "further_text",
     "groups_text",
-    "info_text",
+    "node_descriptions",
     "settings_text",
+    "table",
 ]
 
 # Names of the whole tree.
 _WHOLE = (None, "", "_global_")
+
+
+# Deeper than any tree that people write by hand; a recursive class ends here.
+_DEEPEST = 6
+_WIDEST_TYPE = 40
 
 
 class SettingLine(NamedTuple):
@@ -54,13 +63,25 @@ class SettingLine(NamedTuple):
     description: str
 
 
+class Further(NamedTuple):
+    """Settings that another choice brings.
+
+    Attributes:
+        when: What chooses them, as one writes it: `optim.kind=sgd`.
+        settings: The settings with their defaults; of elements of lists, with their own keys.
+    """
+
+    when: str
+    settings: list[SettingLine]
+
+
 def describe_settings(composition: Composition) -> list[SettingLine]:
     """Give every setting of the chosen job, in the order of the class."""
     return list(_lines(composition.shape(), composition.filled, (), {}))
 
 
 def _lines(
-    union: Shape, tree: Node | None, path: Path, defaults: Mapping[str, Any]
+    union: Shape, tree: Node | None, path: Path, defaults: Mapping[str, Any], about: str = ""
 ) -> Iterator[SettingLine]:
     shape = _chosen(union, tree) or union
     kinds = {union.discriminator: " | ".join(map(repr, union.variants))}
@@ -68,11 +89,13 @@ def _lines(
         key = (*path, field.name)
         node = (tree.children or {}).get(field.name) if tree is not None else None
         chosen = _chosen(field.shape, node)
-        if chosen is not None and chosen.fields and (node is None or node.children is not None):
-            below = _same_variant(_mapping(_default(field, defaults)), field.shape, node)
-            yield from _lines(field.shape, node, key, below)
-            continue
         default = _default(field, defaults)
+        # Of a class that may hold itself, what is null ends the way down.
+        is_open = node.children is not None if node is not None else default is not None
+        if chosen is not None and chosen.fields and is_open and len(path) < _DEEPEST:
+            below = _same_variant(_mapping(default), field.shape, node)
+            yield from _lines(field.shape, node, key, below, field.info.description or "")
+            continue
         value = node.plain() if node is not None else default
         if default != MISSING:
             default = masked_value(default, field.shape)
@@ -81,11 +104,19 @@ def _lines(
         yield SettingLine(
             dotted(key),
             kinds.get(field.name) or field.shape.type_text(),
-            ", ".join(field.shape.bounds),
+            ", ".join(_bounds(field.shape)),
             default,
             value,
-            field.info.description or "",
+            field.info.description or (about if field.name == union.discriminator else ""),
         )
+
+
+def _bounds(shape: Shape) -> Iterator[str]:
+    """Give the bounds of a value, and those of each element of a list or mapping."""
+    yield from shape.bounds
+    inner = shape.item if shape.item is not None else shape.value
+    if inner is not None:
+        yield from (f"each {bound}" for bound in inner.bounds)
 
 
 def _default(field: Field, defaults: Mapping[str, Any]) -> Any:
@@ -115,16 +146,126 @@ def _chosen(shape: Shape, node: Node | None) -> Shape | None:
     return shape.variants.get(str(tag.value)) if tag is not None else None
 
 
-def settings_text(lines: Sequence[SettingLine], width: int = 100) -> str:
-    """Write settings as a table: name, type, value, description."""
-    rows = []
+def settings_text(
+    lines: Sequence[SettingLine], width: int = 100, about: Mapping[str, str] | None = None
+) -> str:
+    """Write settings as a table: name, type, value, description.
+
+    Args:
+        lines: The settings.
+        width: How wide it may be; where the columns do not fit beside each other, they stand
+            below each other.
+        about: What the classes say about whole nodes, by key.
+    """
+    about = about or {}
+    rows: list[tuple[str, ...]] = []
+    told: set[str] = set()
     for line in lines:
-        kind = f"{line.type} ({line.bounds})" if line.bounds else line.type
-        shown = "required" if line.value == MISSING else _shown(line.value)
-        if line.value not in (line.default, MISSING) and line.default != MISSING:
-            shown += f" (default {_shown(line.default)})"
-        rows.append((line.key, shorten(kind, 40), shorten(shown, 40), line.description))
-    return _table(rows, width)
+        parts = line.key.split(".")
+        for node in (".".join(parts[:depth]) for depth in range(1, len(parts))):
+            if node in about and node not in told:
+                told.add(node)
+                rows.append((node, "", "", about[node]))
+        rows.append(_row(line))
+    left = sum(max((len(row[column]) for row in rows), default=0) for column in range(3)) + 8
+    if left <= width:
+        return table(rows, width)
+    return "\n".join(text for row in rows for text in _stacked(row, width))
+
+
+def _row(line: SettingLine) -> tuple[str, str, str, str]:
+    kind = f"{line.type} ({line.bounds})" if line.bounds else line.type
+    shown = "required" if line.value == MISSING else shorten(_shown(line.value), 40)
+    if line.value not in (line.default, MISSING) and line.default != MISSING:
+        shown += f" (default {shorten(_shown(line.default), 30)})"
+    # What is too long for its column is told in full beside the description.
+    more = f"{line.description}; it is {kind}" if line.description else f"it is {kind}"
+    is_long = len(kind) > _WIDEST_TYPE
+    return line.key, shorten(kind, _WIDEST_TYPE), shown, more if is_long else line.description
+
+
+def _stacked(row: tuple[str, ...], width: int) -> Iterator[str]:
+    import textwrap
+
+    yield f"  {row[0]}"
+    for text in (f"{row[1]}, now {row[2]}" if row[1] else "", row[3]):
+        yield from textwrap.wrap(
+            text,
+            max(width, 20),
+            initial_indent=" " * 6,
+            subsequent_indent=" " * 6,
+            break_on_hyphens=False,
+        )
+
+
+def node_descriptions(composition: Composition) -> dict[str, str]:
+    """Give what the classes say about nodes that hold settings, by key."""
+    found: dict[str, str] = {}
+
+    def look(shape: Shape, path: Path) -> None:
+        for field in shape.fields.values() if len(path) < _DEEPEST else ():
+            key = (*path, field.name)
+            if field.shape.fields:
+                if field.info.description:
+                    found[dotted(key)] = field.info.description
+                look(field.shape, key)
+
+    look(composition.shape(), ())
+    return found
+
+
+def describe_further(composition: Composition) -> list[Further]:
+    """Give the settings that there are with other choices than those of now."""
+    return list(_further(composition.shape(), composition.filled, ()))
+
+
+def _further(union: Shape, tree: Node | None, path: Path) -> Iterator[Further]:
+    shape = _chosen(union, tree) or union
+    for field in shape.fields.values() if len(path) < _DEEPEST else ():
+        key = (*path, field.name)
+        node = (tree.children or {}).get(field.name) if tree is not None else None
+        place = field.shape
+        is_open = node is not None and node.children is not None
+        chosen = _chosen(place, node) if is_open else None
+        for tag, variant in place.variants.items():
+            if variant is not chosen:
+                when = f"{dotted((*key, place.discriminator or ''))}={tag}"
+                yield Further(when, _without_switch(place, key, _lines(variant, None, key, {})))
+        models = [each for each in (place, *place.members) if each.model is not None]
+        if not is_open:
+            for model in models:
+                yield Further(f"{dotted(key)}={{...}}", list(_lines(model, None, key, {})))
+        elif place.value is None:
+            yield from _further(place, node, key)
+        if place.item is not None:
+            yield from _of_elements(place.item, (), f"{dotted(key)}=[{{...}}]")
+        elif place.value is not None:
+            name = (*key, "NAME")
+            yield from _of_elements(place.value, name, f"{dotted(name)}={{...}}")
+
+
+def _of_elements(inner: Shape, path: Path, form: str) -> Iterator[Further]:
+    """Give what stands in each element of a list or mapping of models."""
+    if inner.model is not None:
+        yield Further(form, list(_lines(inner, None, path, {})))
+    for tag, variant in inner.variants.items():
+        when = f"{form} with {inner.discriminator}={tag}"
+        yield Further(when, _without_switch(inner, path, _lines(variant, None, path, {})))
+
+
+def _without_switch(union: Shape, path: Path, lines: Iterator[SettingLine]) -> list[SettingLine]:
+    """Leave the key out that chose the variant."""
+    switch = dotted((*path, union.discriminator or ""))
+    return [line for line in lines if line.key != switch]
+
+
+def further_text(further: Sequence[Further], width: int = 100) -> str:
+    """Write the settings of other choices, each under what chooses it."""
+    return "\n".join(
+        f"  {each.when}\n" + "\n".join(f"  {line}" for line in lines.splitlines())
+        for each in further
+        if (lines := settings_text(each.settings, width - 2))
+    )
 
 
 def groups_text(groups: Sequence[Group], width: int = 100) -> str:
@@ -134,7 +275,7 @@ def groups_text(groups: Sequence[Group], width: int = 100) -> str:
         for group in groups
         for option in group.options
     ]
-    return _table(rows, width)
+    return table(rows, width)
 
 
 def cfg_text(composition: Composition, *, resolved: bool, package: str | None) -> str:
@@ -175,18 +316,6 @@ def cfg_tree(composition: Composition, *, resolved: bool, package: str | None) -
     return node
 
 
-def info_text(composition: Composition) -> str:
-    """Write how the configuration was put together: files in order, options, search path."""
-    lines = ["Files that take part, the last one wins:"]
-    for document in composition.documents:
-        package = f"  (package {document.package})" if document.package else ""
-        lines.append(f"  {document.label}{package}")
-    lines += ["", "Options:"]
-    lines += [f"  {group}={option}" for group, option in sorted(composition.choices.items())]
-    lines += ["", f"Project: {composition.project.folder}", f"Job: {composition.target}"]
-    return "\n".join(lines)
-
-
 def _put(tree: dict[str, Any], path: Path, value: Any) -> None:
     holder: Any = tree
     for key in path[:-1]:
@@ -202,7 +331,8 @@ def _shown(value: Any) -> str:
     return str(value) if value != "" else "''"
 
 
-def _table(rows: Sequence[Sequence[str]], width: int) -> str:
+def table(rows: Sequence[Sequence[str]], width: int | None = None) -> str:
+    """Write rows in columns; with a width, the last one is wrapped."""
     if not rows:
         return ""
     columns = len(rows[0])
@@ -211,7 +341,8 @@ def _table(rows: Sequence[Sequence[str]], width: int) -> str:
     for row in rows:
         cells = [cell.ljust(size) for cell, size in zip(row, widths, strict=False)]
         left = "  " + "  ".join([*cells, ""])
-        lines.append(_wrapped(left, row[-1], width))
+        text = left + row[-1] if width is None else _wrapped(left, row[-1], width)
+        lines.append(text.rstrip())
     return "\n".join(lines)
 
 

@@ -92,7 +92,7 @@ class Shape:
     def __init__(self, annotation: Any, metadata: typing.Iterable[Any] = ()) -> None:
         annotation, inner = _unwrap(annotation)
         metadata = [*metadata, *inner]
-        self.bounds = tuple(_bounds(metadata))
+        self.bounds = tuple(dict.fromkeys(_bounds(metadata)))
         self.metadata: tuple[Any, ...] = tuple(metadata)
         self.is_optional = False
         self.model: type | None = None
@@ -113,7 +113,7 @@ class Shape:
         self.is_optional = len(members) < len(typing.get_args(annotation))
         if len(members) == 1:
             annotation, inner = _unwrap(members[0])
-            self.bounds = (*self.bounds, *_bounds(inner))
+            self.bounds = tuple(dict.fromkeys((*self.bounds, *_bounds(inner))))
             self.metadata = (*self.metadata, *inner)
             if typing.get_origin(annotation) not in _UNIONS:
                 return annotation, inner
@@ -387,6 +387,8 @@ _SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 def _bounds(metadata: typing.Iterable[Any]) -> typing.Iterator[str]:
     seen = set()
     for item in metadata:
+        if isinstance(item, FieldInfo):  # `list[Annotated[int, Field(gt=0)]]`
+            yield from _bounds(item.metadata)
         for name, sign in _SIGNS.items():
             limit = getattr(item, name, None)
             if limit is not None and (name, limit) not in seen:

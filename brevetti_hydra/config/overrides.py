@@ -209,7 +209,7 @@ _FLAGS: dict[str, tuple[str, str]] = {
 }
 # What a flag with an optional value takes, its default first.
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "info": ("all", "config", "defaults", "defaults-tree", "searchpath"),
+    "info": ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath"),
     "json": ("document", "lines"),
     "cfg": ("job", "hydra", "all"),
 }
@@ -338,6 +338,8 @@ class _Reader:
             value is None and choices and self._peek() in choices
         ):
             value = self._next(name)
+        if field == "info" and value is None and re.fullmatch(r"[a-z][a-z-]*", self._peek() or ""):
+            value = self._next(name)  # a mistyped one
         if choices:
             value = value or choices[0]
             if value not in choices:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from brevetti_hydra.config import _hydra
 from brevetti_hydra.config.budget import Budget, too_many_groups
@@ -35,7 +35,7 @@ from brevetti_hydra.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from brevetti_hydra.config.overrides import Request
     from brevetti_hydra.config.project import Project
@@ -48,12 +48,15 @@ __all__ = [
     "Plan",
     "PlannedDocument",
     "SearchPath",
+    "describe_defaults",
     "list_groups",
     "open_repository",
     "own_folders",
     "plan",
     "shipped_folder",
 ]
+
+_Answer = TypeVar("_Answer")
 
 # The primary config that the harness ships; another name than Hydra's customary `config`, so that
 # a user's `conf/config.yaml` does not shadow it by accident.
@@ -192,20 +195,37 @@ def plan(search: SearchPath, arguments: Sequence[Argument]) -> Plan:
     values = [argument for argument in arguments if argument not in groups]
     _check_choices(groups, repository)
     chosen = {argument.parsed.get_key_element(): argument for argument in groups if argument.parsed}
-    files, choices = _planned(search, list(chosen.values()), arguments)
+    files, choices = _asked(search, list(chosen.values()), arguments, _hydra.plan_files)
     planned = [PlannedDocument(search.document(f.config_path), f.package) for f in files]
     return Plan(planned, choices, values)
 
 
-def _planned(
-    search: SearchPath, groups: Sequence[Argument], arguments: Sequence[Argument]
-) -> tuple[list[_hydra.PlannedFile], dict[str, str | None]]:
+def describe_defaults(
+    search: SearchPath, arguments: Sequence[Argument]
+) -> tuple[list[_hydra.DefaultsRow], _hydra.DefaultsBranch]:
+    """Give the final defaults list of a command line, and the tree that it was made of.
+
+    Raises:
+        ConfigError: An option does not exist, or a defaults list is wrong.
+    """
+    groups = [a for a in arguments if _is_group_choice(a, search.repository)]
+    _check_choices(groups, search.repository)
+    chosen = {a.parsed.get_key_element(): a for a in groups if a.parsed}
+    return _asked(search, list(chosen.values()), arguments, _hydra.describe_defaults)
+
+
+def _asked(
+    search: SearchPath,
+    groups: Sequence[Argument],
+    arguments: Sequence[Argument],
+    ask: Callable[[_hydra.Repository, str, Sequence[_hydra.Override]], _Answer],
+) -> _Answer:
     """Ask Hydra; `k=x` and `+k=x` mean the same, whether a defaults list has the group or not."""
     signs: dict[str, str] = {}
     while True:
         overrides = [_with_sign(group, signs.get(group.text, group.sign)) for group in groups]
         try:
-            return _hydra.plan_files(search.repository, search.primary, overrides)
+            return ask(search.repository, search.primary, overrides)
         except _hydra.COMPOSITION_FAULTS as error:
             turned = _turned(error, groups, signs)
             if turned is None:

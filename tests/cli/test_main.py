@@ -109,9 +109,38 @@ def test_info(call: Callable[..., Any], runs_dir: Path) -> None:
     answer = call("job=classifier", "--info")
     result = call("job=classifier", "--info", "--json").document["result"]
 
-    assert "  job=classifier\n" in answer.out
+    assert "job=classifier" in answer.out
     assert "classifier" == result["choices"]["job"]
     assert "brevetti_hydra.jobs.classifier:Classifier" == result["target"]
+    assert 60 == result["config"]["epochs"]
+
+
+TOPICS = ("searchpath", "defaults", "defaults-tree", "config", "plugins")
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_info_topics(topic: str, call: Callable[..., Any], runs_dir: Path) -> None:
+    """Each part prints what it is about, alone, as text and as a document; `all` has it, too."""
+    text = call("job=classifier", "--info", topic).out
+    result = call("job=classifier", f"--info={topic}", "--json").document["result"]
+    others = [call("job=classifier", "--info", other).out for other in TOPICS if other != topic]
+
+    assert text.strip()
+    assert text not in others
+    assert text in call("job=classifier", "--info", "all").out + "\n"
+    given = {name for name in TOPICS if result[name.replace("-", "_")] is not None}
+    assert {topic} == given
+
+
+def test_info_needs_no_job(call: Callable[..., Any], runs_dir: Path) -> None:
+    """Only the configuration itself needs one; a mistyped part is named."""
+    assert 0 == call("--info").code
+    assert (2, "error[no-job-chosen]") == _first_words(call("--info", "config"))
+    assert (2, "error[usage]") == _first_words(call("--info", "default"))
+
+
+def _first_words(answer: Any) -> tuple[int, str]:
+    return answer.code, answer.err.partition(":")[0]
 
 
 def test_mistakes_are_reported_together(call: Callable[..., Any], runs_dir: Path) -> None:

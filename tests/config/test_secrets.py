@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from brevetti_hydra.config import read_overrides, secret_texts, validate
-from brevetti_hydra.config.describe import cfg_text, describe_settings, info_text
+from brevetti_hydra.config.describe import cfg_text, describe_further, describe_settings
 from brevetti_hydra.config.masks import masked_argument
 from brevetti_hydra.config.recorded import compose_recorded, recorded_tree
 from brevetti_hydra.config.secrets import source_text
@@ -55,7 +55,7 @@ def written(composition: Composition) -> str:
             repr(describe_settings(composition)),
             cfg_text(composition, resolved=False, package=None),
             cfg_text(composition, resolved=True, package=None),
-            info_text(composition),
+            repr(describe_further(composition)),
         ]
     )
 
