@@ -37,6 +37,11 @@ COMMANDS: dict[str, Command] = {
         "",
         "JSON Schema by which editors complete and check YAML",
     ),
+    "config check": Command(
+        "brevetti_hydra.cli.config_check",
+        "",
+        "find all mistakes of all files, options and experiments; run nothing",
+    ),
 }
 
 # Words that begin a command of two: `config check`.

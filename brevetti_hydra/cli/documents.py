@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DOCUMENTS",
+    "CheckResult",
     "CommandHelp",
     "CompletionDocument",
     "CompletionResult",
+    "ConfigCheckDocument",
     "ConfigResult",
     "ConfigSchemaDocument",
     "DefaultsFields",
@@ -31,6 +33,7 @@ __all__ = [
     "FileSchema",
     "FolderFields",
     "FurtherFields",
+    "FindingFields",
     "HelpResult",
     "InfoResult",
     "LogLine",
@@ -251,6 +254,30 @@ class CompletionResult(_Value):
     cache: str | None = Field(description="folder of the completion's cache")
 
 
+class FindingFields(_Value):
+    """One thing that `config check` found."""
+
+    severity: Literal["error", "warning", "note"]
+    code: str = Field(description="that of an error, or 'unused-file', 'written-secret', ...")
+    message: str
+    file: str | None = Field(description="the file that it is about, or null")
+    where: Where | None
+    notes: list[str]
+    hint: str | None
+
+
+class CheckResult(_Value):
+    """The answer of `config check`; its errors stand among the document's errors as well."""
+
+    findings: list[FindingFields] = Field(description="by file and line")
+    files: int = Field(description="YAML files of the folders that were checked")
+    options: int = Field(description="options of all groups but 'experiment'")
+    experiments: int
+    compositions: int = Field(description="how many trees were composed and validated")
+    errors: int
+    warnings: int
+
+
 class CommandHelp(_Value):
     """The answer of `COMMAND --help`."""
 
@@ -326,6 +353,10 @@ class CompletionDocument(Document[Literal["completion"], CompletionResult | Comm
     """`completion SHELL`."""
 
 
+class ConfigCheckDocument(Document[Literal["config check"], CheckResult | CommandHelp]):
+    """`config check`; not ok with errors, and with --strict neither with warnings."""
+
+
 DOCUMENTS: Any = Annotated[
     RunDocument
     | ResumeDocument
@@ -336,7 +367,8 @@ DOCUMENTS: Any = Annotated[
     | NoteDocument
     | RmDocument
     | ConfigSchemaDocument
-    | CompletionDocument,
+    | CompletionDocument
+    | ConfigCheckDocument,
     Field(discriminator="command"),
 ]
 

@@ -13,7 +13,7 @@ from brevetti_hydra.cli.report import error_fields, exit_code_of, print_error
 from brevetti_hydra.errors import StorageWriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from types import TracebackType
     from typing import Self, TextIO
 
@@ -122,10 +122,19 @@ class Reply:
                 self._stdout.flush()
         print_error(error, sys.stderr, traceback=self._traceback, masking=self.masking)
 
-    def answer(self, result: Any) -> None:
-        """Print the document, with all errors added so far; without `--json`, nothing."""
+    def hold_errors(self, fields: Iterable[dict[str, Any]]) -> None:
+        """Have errors in the document that follows; what is said has told of them."""
+        self._errors += self.masking.tree(list(fields))
+
+    def answer(self, result: Any, *, ok: bool = True) -> None:
+        """Print the document, with all errors added so far; without `--json`, nothing.
+
+        Args:
+            result: What the command came to.
+            ok: Whether that is what was hoped for; errors are never.
+        """
         if self.json is not None:
-            self._write_document(result, self._errors, ok=not self._errors)
+            self._write_document(result, self._errors, ok=ok and not self._errors)
 
     def fail(self, error: BaseException) -> int:
         """End with an error and no result.

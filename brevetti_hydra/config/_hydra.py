@@ -133,6 +133,10 @@ class Repository(ConfigRepository):
             self._loaded[config_path] = super().load_config(config_path)
         return self._loaded[config_path]
 
+    def forget(self, config_path: str) -> None:
+        """Load a config anew when it is asked for again."""
+        self._loaded.pop(config_path, None)
+
     def source_of(self, config_path: str) -> ConfigSource | None:
         """Find the source that serves a config."""
         return self._find_object_source(config_path, ObjectType.CONFIG)

@@ -44,7 +44,9 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config.documents import Document
     from brevetti_hydra.config.old_names import OldNames
+    from brevetti_hydra.config.opened import Opened
     from brevetti_hydra.config.overrides import Argument, Request
+    from brevetti_hydra.config.search import PlannedDocument
     from brevetti_hydra.config.versions import VersionedFiles
 
 __all__ = [
@@ -75,7 +77,8 @@ class Composition:
         hydra_values: What `${hydra:...}` serves, by the part after the colon.
         resolution: What the interpolations resolve to.
         choices: Group -> chosen option.
-        documents: The YAML files that took part, lowest first.
+        planned: The YAML files that took part, lowest first, with their packages.
+        documents: The same files alone.
         arguments: The overrides.
         hydra: What was taken from the `hydra` node.
         info: The content of info.json, or None.
@@ -101,6 +104,7 @@ class Composition:
         self.hydra_values: Mapping[str, str] = {}
         self.resolution = Resolution()
         self.choices: dict[str, str | None] = {}
+        self.planned: list[PlannedDocument] = []
         self.documents: list[Document] = []
         self.arguments: tuple[Argument, ...] = ()
         self.hydra = HydraNode(verbose=False, notices=(), problems=())
@@ -161,6 +165,7 @@ def compose(
     job_class: type | None = None,
     target: str | None = None,
     info: Mapping[str, Any] | None = None,
+    opened: Opened | None = None,
 ) -> Composition:
     """Compose the tree of a command line. Nothing is written, and nothing is validated.
 
@@ -171,15 +176,17 @@ def compose(
         job_class: The job, where code has it already; else `job=` or `job._target_` names it.
         target: The name of `job_class`.
         info: The content of the job's info.json; its settings are a layer.
+        opened: The search path, where many lines of one folder are composed over it.
 
     Raises:
         ConfigError: A file or the defaults list cannot be read, or an option does not exist.
         JobClassError: No job is named, or its class cannot be loaded.
     """
-    composition = Composition(find_project(folder), folder)
+    project = find_project(folder) if opened is None else opened.project
+    composition = Composition(project, folder)
     composition.info = info
     try:
-        _compose(composition, request, base, job_class, target)
+        _compose(composition, request, base, job_class, target, opened)
     except BrevettiHydraError as error:
         hide_by_look(error)
         raise
@@ -192,11 +199,16 @@ def _compose(
     base: type,
     job_class: type | None,
     target: str | None,
+    opened: Opened | None,
 ) -> None:
     composition.arguments = request.arguments
-    files = open_repository(request, composition.project, composition.folder)
+    if opened is None:
+        files = open_repository(request, composition.project, composition.folder)
+    else:
+        files = opened.search
     chosen = plan(files, request.arguments)
     composition.choices = chosen.choices
+    composition.planned = chosen.files
     composition.documents = [file.document for file in chosen.files]
     versioned = None
     if composition.project.migrations or any(each.version for each in composition.documents):
@@ -208,7 +220,7 @@ def _compose(
     else:
         layers = [file.placed_tree() for file in chosen.files]
     steering = _steering_tree(layers, chosen.values)
-    _load_class(composition, steering, base, job_class, target)
+    _load_class(composition, steering, base, job_class, target, opened)
     root = RootShape(composition.shapes)
     values = chosen.values
     if versioned is not None:
@@ -304,6 +316,7 @@ def _load_class(
     base: type,
     job_class: type | None,
     target: str | None,
+    opened: Opened | None,
 ) -> None:
     if job_class is None:
         named = _named_target(steering, composition.arguments)
@@ -312,11 +325,20 @@ def _load_class(
         target, origin = named
         if composition.migrations is not None:
             target = composition.migrations.tables.project.moved_target(target)
-        job_class = load_target(target, composition.project, base, origin.place())
+        if opened is None:
+            job_class = load_target(target, composition.project, base, origin.place())
+        else:
+            job_class = opened.load(target, base, origin.place())
     composition.job_class = job_class
     module = f"{job_class.__module__}:{job_class.__qualname__}"
     composition.target = target.strip() if target and ":" in target else module
-    composition.shapes = class_shapes(job_class)
+    composition.shapes = class_shapes(job_class) if opened is None else _shared(opened, job_class)
+
+
+def _shared(opened: Opened, job_class: type) -> dict[str, Shape]:
+    if job_class not in opened.shapes:
+        opened.shapes[job_class] = class_shapes(job_class)
+    return opened.shapes[job_class]
 
 
 def _argument_origin(node: Node, choices: Sequence[Argument]) -> Origin | None:

@@ -24,6 +24,8 @@ class Entry(NamedTuple):
         is_override: Whether the entry says `override`.
         is_absolute: Whether it names its group or config from the top.
         origin: Where it stands; None where a file hides that behind `<<`.
+        number: Which of the list it is, from 0.
+        is_optional: Whether the entry says `optional`.
     """
 
     group: str
@@ -31,6 +33,13 @@ class Entry(NamedTuple):
     is_override: bool
     is_absolute: bool
     origin: Origin | None
+    number: int
+    is_optional: bool = False
+
+    def group_from(self, config_path: str) -> str:
+        """Give the whole name of the group, where the list stands in some config."""
+        holder = config_path.rpartition("/")[0]
+        return self.group if self.is_absolute else f"{holder}/{self.group}".strip("/")
 
     def names(self, config_path: str) -> bool:
         """Whether the entry may mean a config, wherever the list itself stands."""
@@ -72,14 +81,22 @@ def entries_of(document: Document) -> Iterator[Entry]:
         if isinstance(entry, str):
             if entry != "_self_":
                 name = entry.partition("@")[0]
-                yield Entry("", (name.strip("/"),), False, name.startswith("/"), origin)
+                is_absolute = name.startswith("/")
+                yield Entry("", (name.strip("/"),), False, is_absolute, origin, number)
             continue
         ((key, value),) = entry.items()
         *keywords, name = str(key).split() or [""]
         name = name.partition("@")[0]
         options = tuple(map(str, value if isinstance(value, list) else [value]))
-        is_override = "override" in keywords
-        yield Entry(name.strip("/"), options, is_override, name.startswith("/"), origin)
+        yield Entry(
+            name.strip("/"),
+            options,
+            is_override="override" in keywords,
+            is_absolute=name.startswith("/"),
+            origin=origin,
+            number=number,
+            is_optional="optional" in keywords,
+        )
 
 
 def find_cycle(documents: Mapping[str, Document]) -> list[tuple[str, Origin | None]]:
@@ -108,9 +125,8 @@ def find_cycle(documents: Mapping[str, Document]) -> list[tuple[str, Origin | No
 
 def _targets(config_path: str, document: Document) -> Iterator[tuple[str, Origin | None]]:
     """Give the configs that a file's entries name."""
-    holder = config_path.rpartition("/")[0]
     for entry in entries_of(document):
-        group = entry.group if entry.is_absolute else f"{holder}/{entry.group}".strip("/")
+        group = entry.group_from(config_path)
         for option in entry.options:
             yield f"{group}/{option}".lstrip("/"), entry.origin
 

@@ -171,6 +171,9 @@ def parse_document(text: str, label: str, budget: Budget) -> Document:
             f"'{label}' must hold a mapping of keys to values", where=tree.origin.place()
         )
     defaults = tree.children.pop("defaults", None)
+    if defaults is not None and not tree.children:
+        # A defaults list alone writes no key, and so opens no node.
+        tree = Node(Origin("yaml", label), children={})
     return Document(
         label=label,
         text=text,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.config.overrides import Argument
 
 __all__ = [
+    "circle_error",
     "composition_error",
     "config_not_found",
     "no_option",
@@ -173,11 +174,17 @@ _COMPLAINTS = (
 
 def _without_end(documents: Mapping[str, Document]) -> CompositionError:
     circle = find_cycle(documents)
-    paths = [path for path, _ in circle]
+    return circle_error([path for path, _ in circle], circle[-1][1] if circle else None, documents)
+
+
+def circle_error(
+    paths: Sequence[str], closing: Origin | None, documents: Mapping[str, Document]
+) -> CompositionError:
+    """Say which files include each other in a circle, at the entry that closes it."""
     names = [documents[path].label for path in [*paths, *paths[:1]]]
     return CompositionError(
         "the defaults lists include each other without end",
-        where=circle[-1][1].place() if circle and circle[-1][1] is not None else None,
+        where=closing.place() if closing is not None else None,
         notes=[" takes ".join(f"'{name}'" for name in names)] if names else [],
         hint="take this entry out",
     )

@@ -91,6 +91,25 @@ class SearchPath(NamedTuple):
         self.repository.load_config(config_path)
         return source.documents[config_path]
 
+    def loaded(self) -> dict[str, Document]:
+        """Give every document that was read so far, by config path."""
+        found: dict[str, Document] = {}
+        for source in reversed(self.repository.get_sources()):
+            found |= getattr(source, "documents", {})
+        return found
+
+    def exchange(self, config_path: str, document: Document) -> None:
+        """Serve another document under a name from now on.
+
+        Raises:
+            ConfigNotFoundError: No source has the name.
+        """
+        source = self.repository.source_of(config_path)
+        if not isinstance(source, DocumentSource):
+            raise config_not_found(config_path, self.repository)
+        source.documents[config_path] = document
+        self.repository.forget(config_path)
+
 
 class PlannedDocument(NamedTuple):
     """A file that takes part, and the package in which its keys go."""
@@ -142,8 +161,20 @@ def shipped_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "conf"
 
 
-def open_repository(request: Request, project: Project, folder: Path) -> SearchPath:
+def open_repository(
+    request: Request,
+    project: Project,
+    folder: Path,
+    prepare: Callable[[SearchPath], object] = lambda _: None,
+) -> SearchPath:
     """Open the search path of a command line.
+
+    Args:
+        request: The command line.
+        project: The user's project.
+        folder: Where the command was started.
+        prepare: Called with the search path before any file of it is read; a second time where
+            `hydra.searchpath` makes it longer.
 
     Raises:
         ConfigNotFoundError: A named folder or the primary config does not exist.
@@ -173,8 +204,12 @@ def open_repository(request: Request, project: Project, folder: Path) -> SearchP
         folders.append((flag, path))
     primary = (flags.config_name or PRIMARY).removesuffix(".yaml")
     search = _search_path(folders, primary, project, folder)
+    prepare(search)
     added = _added_folders(search, request.arguments, project, folder)
-    return _search_path([*folders, *added], primary, project, folder) if added else search
+    if added:
+        search = _search_path([*folders, *added], primary, project, folder)
+        prepare(search)
+    return search
 
 
 def own_folders(search: SearchPath) -> list[Path]:

@@ -87,9 +87,13 @@ class FolderSource(DocumentSource):
 
     def document(self, config_path: str) -> Document:
         """Read a file; raises as `read_document`."""
-        name = _with_suffix(config_path)
-        label = os.path.normpath(f"{self._label}/{name}").replace(os.sep, "/")
-        return read_document(self.folder / name, label, self._budget)
+        path = self.folder / _with_suffix(config_path)
+        return read_document(path, self.label_of(config_path), self._budget)
+
+    def label_of(self, config_path: str, *, suffix: str = ".yaml") -> str:
+        """Give the name by which places mean a file of this folder."""
+        name = config_path if config_path.endswith(suffix) else f"{config_path}{suffix}"
+        return os.path.normpath(f"{self._label}/{name}").replace(os.sep, "/")
 
     def _inside(self, config_path: str) -> Path | None:
         """Give the path, unless it leaves the folder."""

@@ -25,10 +25,7 @@ from brevetti_hydra.settings import RESERVED_NODES, JobNode, JobSettings, Platfo
 if TYPE_CHECKING:
     from brevetti_hydra.config.fields import Shape
 
-__all__ = [
-    "Validated",
-    "validate",
-]
+__all__ = ["Validated", "find_mistakes", "validate"]
 
 _LATER_NODES = ("sweep", "search", "launcher")
 
@@ -60,6 +57,28 @@ def validate(composition: Composition) -> Validated:
     Raises:
         ConfigErrors: All mistakes, each with its origin.
     """
+    settings, nodes, problems = _judged(composition)
+    if problems:
+        raise ConfigErrors(_in_reading_order(hide_secrets(problems, composition)))
+    return Validated(
+        settings=settings,
+        job=nodes["job"],
+        platform=nodes["platform"],
+        run=nodes["run"],
+        settings_json=_for_records(settings, composition),
+        warnings=tuple(error.message for error in composition.unknown_sent),
+    )
+
+
+def find_mistakes(composition: Composition) -> list[BrevettiHydraError]:
+    """Give what `validate` would raise, and make nothing of what is valid."""
+    _, _, problems = _judged(composition)
+    return _in_reading_order(hide_secrets(problems, composition)) if problems else []
+
+
+def _judged(
+    composition: Composition,
+) -> tuple[Any, dict[str, Any], list[BrevettiHydraError]]:
     problems = list(composition.problems)
     settings = _validated(
         composition, settings_class(composition.job_class), (), composition.shape(), problems
@@ -76,16 +95,7 @@ def validate(composition: Composition) -> Validated:
     platform = nodes["platform"]
     if platform is not None and platform.unknown_settings == "error":
         problems += composition.unknown_sent
-    if problems:
-        raise ConfigErrors(_in_reading_order(hide_secrets(problems, composition)))
-    return Validated(
-        settings=settings,
-        job=nodes["job"],
-        platform=nodes["platform"],
-        run=nodes["run"],
-        settings_json=_for_records(settings, composition),
-        warnings=tuple(error.message for error in composition.unknown_sent),
-    )
+    return settings, nodes, problems
 
 
 def _validated(

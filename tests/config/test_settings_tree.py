@@ -359,3 +359,12 @@ def test_an_option_without_content_adds_nothing(text: str, project: Any) -> None
         assert "no setting 'logger'" in project.error(settings="Demo")
     else:
         assert 10 == project.settings("Demo")["epochs"]
+
+
+def test_an_option_of_a_defaults_list_alone_adds_nothing(project: Any) -> None:
+    """A file that only chooses others writes no key of its own name."""
+    project.write(
+        {"conf/pack/big.yaml": "defaults:\n- /model: deep\n", "conf/model/deep.yaml": "depth: 9\n"}
+    )
+
+    assert 9 == project.settings("Demo", "+pack=big", "model=deep")["model"]["depth"]
