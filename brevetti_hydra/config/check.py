@@ -419,7 +419,11 @@ def _not_judged(count: int) -> Finding:
 
 def _nearest(tries: Sequence[_Try]) -> _Try:
     """Find the composition that an option fits best; the first of equals."""
-    return min(tries, key=lambda each: sum(map(each.outcome.weigh, each.mistakes)))
+
+    def distance(one: _Try) -> int:
+        return one.outcome.doubts + sum(map(one.outcome.weigh, one.mistakes))
+
+    return min(tries, key=distance)
 
 
 def _found_with(choices: _Context, jobs: int) -> str:

@@ -32,7 +32,6 @@ FINDING_CODES: dict[str, str] = {
     "unset-variable": "an environment variable is not set here",
     "written-secret": "a secret stands in the file itself",
     "not-judged": "an option that nothing could be composed with",
-    "job-crashed": "code of the job, such as a validator, raised what a run would end in",
     "shadowed-file": "the file takes the place of another one of its name",
     "open-setting": "a setting without a value: a run has to give it",
 }

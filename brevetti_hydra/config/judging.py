@@ -20,6 +20,7 @@ from brevetti_hydra.errors import (
     InterpolationError,
     MissingSettingError,
     NoJobChosenError,
+    NotAJobError,
     OverrideSyntaxError,
     UnknownSettingError,
 )
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CHOICE_LABEL",
     "Choice",
-    "CrashedError",
     "Judge",
     "Outcome",
     "Unset",
@@ -66,13 +66,6 @@ class Unset(NamedTuple):
     error: BrevettiHydraError
 
 
-class CrashedError(BrevettiHydraError):
-    """Code of the job raised while it was looked at; never raised itself."""
-
-    code = "job-crashed"
-    exit_code = 2
-
-
 class Outcome(NamedTuple):
     """What one composition came to.
 
@@ -85,6 +78,7 @@ class Outcome(NamedTuple):
         secrets: What YAML wrote of secrets.
         has_job: Whether a job was chosen and its class could be used.
         is_jobless: Whether the only thing missing is a choice of a job.
+        doubts: Interpolations that do not resolve, perhaps because of what was left out.
         weights: By identity of a mistake, where it is not 1.
     """
 
@@ -96,6 +90,7 @@ class Outcome(NamedTuple):
     secrets: tuple[WrittenSecret, ...] = ()
     has_job: bool = False
     is_jobless: bool = False
+    doubts: int = 0
     weights: Mapping[int, int] = {}
 
     def weigh(self, mistake: BrevettiHydraError) -> int:
@@ -212,15 +207,17 @@ class Judge:
             return Outcome(mistakes=(*faults, unfit), choices=composition.choices)
         labels = {document.label for document in composition.documents}
         is_mended = bool(faults) or not labels.isdisjoint(self.mended)
-        mistakes, open_settings, unset = list(faults), [], []
+        mistakes, open_settings, unset, doubts = list(faults), [], [], 0
         for error in find_mistakes(composition):
             variable = _variable(error)
             if variable is not None:
                 unset.append(Unset(variable, error))
             elif isinstance(error, MissingSettingError) and not _ELEMENT.match(error.message):
                 open_settings.append(error)
-            elif not (is_mended and isinstance(error, InterpolationError)):
-                # What an interpolation refers to may have stood in what was left out.
+            elif is_mended and isinstance(error, InterpolationError):
+                # What it refers to may have stood in what was left out.
+                doubts += 1
+            else:
                 mistakes.append(error)
         return Outcome(
             tuple(mistakes),
@@ -230,6 +227,7 @@ class Judge:
             frozenset((file.document.label, file.package) for file in composition.planned),
             _written_secrets(composition),
             has_job=True,
+            doubts=doubts,
             weights={id(mistake): _weight(mistake, composition) for mistake in mistakes},
         )
 
@@ -286,10 +284,11 @@ def _variable(error: BrevettiHydraError) -> str | None:
     return None if found is None else found[1]
 
 
-def _crashed(error: Exception, composition: Composition | None) -> CrashedError:
-    what = "the configuration" if composition is None else f"'{composition.target}'"
-    return CrashedError(
-        f"{what} cannot be checked: {type(error).__name__}: {error_text(error)}",
+def _crashed(error: Exception, composition: Composition | None) -> NotAJobError:
+    whose = "the job" if composition is None else f"'{composition.target}'"
+    return NotAJobError(
+        f"the settings of {whose} cannot be validated",
+        notes=[f"{type(error).__name__}: {error_text(error)}"],
         hint="look for the cause in the job's own code: validators, defaults and types of settings",
     )
 

@@ -364,7 +364,10 @@ def test_an_option_without_content_adds_nothing(text: str, project: Any) -> None
 def test_an_option_of_a_defaults_list_alone_adds_nothing(project: Any) -> None:
     """A file that only chooses others writes no key of its own name."""
     project.write(
-        {"conf/pack/big.yaml": "defaults:\n- /model: deep\n", "conf/model/deep.yaml": "depth: 9\n"}
+        {
+            "conf/pack/big.yaml": "defaults:\n- /model@_global_.model: deep\n",
+            "conf/model/deep.yaml": "depth: 9\n",
+        }
     )
 
-    assert 9 == project.settings("Demo", "+pack=big", "model=deep")["model"]["depth"]
+    assert 9 == project.settings("Demo", "+pack=big")["model"]["depth"]
