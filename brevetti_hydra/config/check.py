@@ -24,6 +24,7 @@ from brevetti_hydra.config.masks import is_reference, texts_in
 from brevetti_hydra.config.mending import break_circles, read_mended, without_lost
 from brevetti_hydra.config.opened import Opened
 from brevetti_hydra.config.origins import MISSING
+from brevetti_hydra.config.outdated import newer_files, version_findings
 from brevetti_hydra.config.search import SearchPath, shipped_folder
 from brevetti_hydra.config.secrets import hide_by_look
 from brevetti_hydra.config.source import FolderSource
@@ -123,6 +124,7 @@ class _Check:
         for finding in stray_findings(self._search, self._inventory, self._documents):
             self._ledger.add(finding)
         self._tell_looks()
+        self._tell_versions()
         if self._not_judged:
             self._ledger.add(_not_judged(self._not_judged))
         return self._ledger.report(self._counts(), Masking(self._secrets))
@@ -148,7 +150,8 @@ class _Check:
             lost, errors = without_lost(self._documents[path], path, self._search.repository)
             self._keep(self._search, path, lost, errors)
             self._documents[path] = lost
-        for path, (document, error) in break_circles(self._documents).items():
+        found = break_circles(self._documents) | newer_files(self._opened.project, self._documents)
+        for path, (document, error) in found.items():
             self._keep(self._search, path, document, [error])
             self._documents[path] = document
 
@@ -181,6 +184,16 @@ class _Check:
             for finding, secret in find_by_look(document):
                 self._secrets.append(secret)
                 self._ledger.add_secret(finding)
+
+    def _tell_versions(self) -> None:
+        own = {
+            path: self._documents[path]
+            for path, file in self._inventory.files.items()
+            if file.is_own and file.label not in self._unreadable
+        }
+        primary = self._search.document(self._search.primary)
+        for finding in version_findings(self._opened.project, own, primary):
+            self._ledger.add(finding)
 
     # Jobs.
 

@@ -171,8 +171,9 @@ def parse_document(text: str, label: str, budget: Budget) -> Document:
             f"'{label}' must hold a mapping of keys to values", where=tree.origin.place()
         )
     defaults = tree.children.pop("defaults", None)
-    if defaults is not None and not tree.children:
-        # A defaults list alone writes no key, and so opens no node.
+    version = _version(tree.children.pop("config_version", None))
+    if not (defaults is None and version is None) and not tree.children:
+        # Choices and a version alone write no key, and so open no node.
         tree = Node(Origin("yaml", label), children={})
     return Document(
         label=label,
@@ -181,7 +182,7 @@ def parse_document(text: str, label: str, budget: Budget) -> Document:
         tree=tree,
         defaults=None if defaults is None else defaults.plain(),
         defaults_origins=() if defaults is None else _entries(root, origin),
-        version=_version(tree.children.pop("config_version", None)),
+        version=version,
     )
 
 

@@ -31,6 +31,8 @@ FINDING_CODES: dict[str, str] = {
     "empty-file": "the file has no content, not even a comment",
     "unset-variable": "an environment variable is not set here",
     "written-secret": "a secret stands in the file itself",
+    "no-version": "the project has versions, and the file does not say of which it is",
+    "old-version": "the file is of an older version; it is migrated each time it is read",
     "not-judged": "an option that nothing could be composed with",
     "shadowed-file": "the file takes the place of another one of its name",
     "open-setting": "a setting without a value: a run has to give it",
