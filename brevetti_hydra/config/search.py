@@ -7,12 +7,12 @@ name further down the path.
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from brevetti_hydra.config import _hydra
+from brevetti_hydra.config.added_folders import added_folder, listed
 from brevetti_hydra.config.budget import Budget, too_many_groups
 from brevetti_hydra.config.documents import Document
 from brevetti_hydra.config.faults import (
@@ -22,10 +22,9 @@ from brevetti_hydra.config.faults import (
     unknown_group,
     unknown_option,
 )
-from brevetti_hydra.config.origins import Node, Origin
+from brevetti_hydra.config.origins import Node
 from brevetti_hydra.config.overrides import Argument
 from brevetti_hydra.config.source import ClassSource, DocumentSource, FolderSource, is_kind
-from brevetti_hydra.config.targets import locate_package
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     ConfigErrors,
@@ -345,44 +344,14 @@ def _added_folders(
     value, origin = (node.plain(), node.origin) if node is not None else (None, None)
     for argument in arguments:
         if argument.key == "hydra.searchpath":
-            value, origin = _listed(argument), argument.origin
+            value, origin = listed(argument), argument.origin
     if value is None or origin is None:
         return []
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise InvalidSettingError(
             "'hydra.searchpath' must be a list of folders", where=origin.place()
         )
-    return [("hydra.searchpath", _added_folder(item, origin, project, folder)) for item in value]
-
-
-def _listed(argument: Argument) -> object:
-    """Read the list that an argument gives; `--hydra.searchpath` takes it as JSON."""
-    if argument.parsed is not None:
-        return argument.parsed.value()
-    try:
-        return json.loads(argument.value or "")
-    except ValueError:
-        return argument.value
-
-
-def _added_folder(item: str, origin: Origin, project: Project, folder: Path) -> Path:
-    scheme, separator, rest = item.partition("://")
-    if separator and scheme == "pkg":
-        path = locate_package(rest.replace("/", "."), project, origin.place())
-    elif separator and scheme != "file":
-        raise InvalidSettingError(
-            f"'hydra.searchpath' does not take '{item}'",
-            where=origin.place(),
-            notes=["it takes folders, file:// and pkg://"],
-        )
-    else:
-        # Not Path.expanduser, which raises where there is no such user.
-        path = folder / os.path.expanduser(rest if separator else item)  # noqa: PTH111
-    if not is_kind(path.is_dir):
-        raise ConfigNotFoundError(
-            f"the folder '{item}' of hydra.searchpath does not exist", where=origin.place()
-        )
-    return path
+    return [("hydra.searchpath", added_folder(item, origin, project, folder)) for item in value]
 
 
 def _is_group_choice(argument: Argument, repository: _hydra.Repository) -> bool:
