@@ -22,6 +22,9 @@ class Command(NamedTuple):
 
 
 COMMANDS: dict[str, Command] = {
+    "explain": Command(
+        "brevetti_hydra.cli.explain", "[KEY ...]", "say of each value of a line where it comes from"
+    ),
     "runs": Command("brevetti_hydra.cli.runs", "", "list the recorded runs, newest first"),
     "show": Command("brevetti_hydra.cli.show", "RUN", "show what a run did and left"),
     "logs": Command("brevetti_hydra.cli.logs", "RUN", "print a run's log; -f follows it"),

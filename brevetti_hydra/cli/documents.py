@@ -30,6 +30,9 @@ __all__ = [
     "DefaultsTreeFields",
     "Document",
     "ErrorFields",
+    "ExplainDocument",
+    "ExplainResult",
+    "ExplanationFields",
     "FileSchema",
     "FindingFields",
     "FolderFields",
@@ -39,6 +42,7 @@ __all__ = [
     "LogLine",
     "LogResult",
     "LogsDocument",
+    "LossFields",
     "NoteDocument",
     "OptionFields",
     "PluginFields",
@@ -54,9 +58,12 @@ __all__ = [
     "SettingFields",
     "ShowDocument",
     "ShowResult",
+    "StepFields",
     "TagDocument",
+    "TargetFields",
     "VersionResult",
     "Where",
+    "WriterFields",
     "document_schema",
 ]
 
@@ -202,6 +209,76 @@ class VersionResult(_Value):
     version: str
 
 
+class StepFields(_Value):
+    """By what a value came to its place."""
+
+    place: str = Field(description="where that stands; '' for the writer's own place")
+    text: str = Field(
+        description="'- job: classifier', '<<', '*' (an alias), '${model}', or the other name"
+    )
+
+
+class WriterFields(_Value):
+    """One that wrote a value."""
+
+    kind: Literal["default", "yaml", "info", "argument"]
+    place: str = Field(description="'conf/job/x.yaml:4:3', 'argument 2: lr=0.1', 'train.py:12'")
+    file: str | None
+    line: int | None = Field(description="from 1")
+    column: int | None = Field(description="from 1; YAML only")
+    value: Any = Field(description="as written; secrets masked")
+    default_of: str = Field(description="of a default, the field: 'Settings.lr'; else ''")
+    by: list[StepFields] = Field(description="the nearest to the writer first")
+
+
+class TargetFields(_Value):
+    """What a value refers to."""
+
+    text: str = Field(description="as it stands between '${' and '}'")
+    kind: Literal["key", "environment", "hydra", "resolver"]
+    name: str = Field(description="the key from the root, the variable, or the resolver")
+    is_set: bool
+    fallback: str | None = Field(description="what stands for a variable that is not set")
+    value: Any = Field(description="of a key; secrets masked")
+    writer: WriterFields | None
+    targets: list[TargetFields]
+
+
+class LossFields(_Value):
+    """What somebody wrote and what is not in the tree."""
+
+    key: str
+    writer: WriterFields
+    by: StepFields = Field(description="who took it away")
+    reason: Literal["switch", "deletion", "replaced", "open"] = Field(
+        description="another variant of a union, '~key', something above it, or '???' over a value"
+    )
+    tag: str = Field(description="of a switch: the variant that does not have the key; else ''")
+
+
+class ExplanationFields(_Value):
+    """Where one value comes from."""
+
+    key: str
+    is_there: bool = Field(description="false of a key that was dropped")
+    value: Any = Field(description="what stands there, resolved; secrets masked")
+    type: str = Field(description="'' where no class knows the key")
+    bounds: str = Field(description="'> 0, <= 10', or ''")
+    description: str
+    writers: list[WriterFields] = Field(description="the winner first, the class's default last")
+    targets: list[TargetFields] = Field(description="what the winner's text refers to")
+    dropped: list[LossFields]
+
+
+class ExplainResult(_Value):
+    """The answer of `explain`."""
+
+    target: str = Field(description="the Job class, 'pkg.mod:Class'")
+    choices: dict[str, str | None] = Field(description="group -> chosen option")
+    sources: list[str] = Field(description="the YAML files that took part, lowest layer first")
+    keys: list[ExplanationFields]
+
+
 class RunsResult(_Value):
     """The answer of `runs`."""
 
@@ -321,6 +398,10 @@ class ResumeDocument(Document[Literal["resume"], RunResult | CommandHelp]):
     """`resume RUN`."""
 
 
+class ExplainDocument(Document[Literal["explain"], ExplainResult | CommandHelp]):
+    """`explain`; with errors beside the result where the line is wrong."""
+
+
 class RunsDocument(Document[Literal["runs"], RunsResult | RunRecord | CommandHelp]):
     """`runs`; with `--json=lines` each document holds one record."""
 
@@ -360,6 +441,7 @@ class ConfigCheckDocument(Document[Literal["config check"], CheckResult | Comman
 DOCUMENTS: Any = Annotated[
     RunDocument
     | ResumeDocument
+    | ExplainDocument
     | RunsDocument
     | ShowDocument
     | LogsDocument

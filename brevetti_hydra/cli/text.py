@@ -21,7 +21,9 @@ __all__ = [
     "format_size",
     "format_value",
     "one_line",
+    "pad",
     "section",
+    "width_of",
 ]
 
 # What a column keeps in the narrowest terminal.
@@ -121,7 +123,7 @@ def columns(
         whole: Names of columns that are never cut.
     """
     lines = [[name.upper() for name in header], *rows]
-    widths = [max(_width(cell) for cell in column) for column in zip(*lines, strict=True)]
+    widths = [max(width_of(cell) for cell in column) for column in zip(*lines, strict=True)]
     if width is not None:
         least = [
             size if name in whole else min(size, _LEAST_CELLS)
@@ -132,18 +134,18 @@ def columns(
             [cut(cell, size) for cell, size in zip(line, widths, strict=True)] for line in lines
         ]
     return [
-        "  ".join([_pad(cell, size) for cell, size in zip(line, widths, strict=True)]).rstrip()
+        "  ".join([pad(cell, size) for cell, size in zip(line, widths, strict=True)]).rstrip()
         for line in lines
     ]
 
 
 def cut(text: str, width: int) -> str:
     """Cut a text to a number of terminal cells, marking the cut with `…`."""
-    if _width(text) <= width:
+    if width_of(text) <= width:
         return text
     kept, used = [], 1
     for character in text:
-        used += _width(character)
+        used += width_of(character)
         if used > width:
             break
         kept.append(character)
@@ -175,11 +177,12 @@ def _narrowed(widths: list[int], least: list[int], width: int) -> list[int]:
     return narrowed
 
 
-def _pad(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
+def pad(text: str, width: int) -> str:
+    """Fill a text with blanks to a number of terminal cells."""
+    return text + " " * (width - width_of(text))
 
 
-def _width(text: str) -> int:
+def width_of(text: str) -> int:
     """Count terminal cells: wide characters take two, combining marks none."""
     if text.isascii():
         return len(text)

@@ -29,6 +29,8 @@ from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import Container, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
+from brevetti_hydra.config._hydra_pulls import NUMBER, Pull, Pulls
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -46,6 +48,7 @@ __all__ = [
     "Override",
     "OverrideParseException",
     "PlannedFile",
+    "Pull",
     "Repository",
     "cost_of_reading",
     "defaults_result",
@@ -78,11 +81,13 @@ class PlannedFile(NamedTuple):
         config_path: `job/classifier`.
         package: Where its keys go, `""` for the root.
         parent: The config that pulled it in.
+        pull: What chose it; None for the primary config.
     """
 
     config_path: str
     package: str
     parent: str | None
+    pull: Pull | None
 
 
 class DefaultsRow(NamedTuple):
@@ -130,7 +135,11 @@ class Repository(ConfigRepository):
     def load_config(self, config_path: str) -> ConfigResult | None:
         """Load a config from the first source that has it."""
         if config_path not in self._loaded:
-            self._loaded[config_path] = super().load_config(config_path)
+            loaded = super().load_config(config_path)
+            for number, entry in enumerate((loaded and loaded.defaults_list) or ()):
+                # Hydra plans with copies of these; the number tells of which.
+                vars(entry)[NUMBER] = number
+            self._loaded[config_path] = loaded
         return self._loaded[config_path]
 
     def forget(self, config_path: str) -> None:
@@ -209,9 +218,10 @@ def plan_files(
         COMPOSITION_FAULTS: The defaults list or a group override is wrong.
     """
     planned = _defaults_list(repository, primary, overrides)
+    pulls = Pulls(repository, planned.overrides, overrides).walk(planned.defaults_tree)
     files = [
-        PlannedFile(default.config_path or "", default.package or "", default.parent)
-        for default in planned.defaults
+        PlannedFile(default.config_path or "", default.package or "", default.parent, pull)
+        for default, pull in zip(planned.defaults, pulls, strict=True)
     ]
     return files, dict(planned.overrides.known_choices)
 

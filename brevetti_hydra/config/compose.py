@@ -7,12 +7,12 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from brevetti_hydra.config.defaults import fill_defaults
+from brevetti_hydra.config.defaults import fill_tree
 from brevetti_hydra.config.fields import Shape, model_shape
 from brevetti_hydra.config.hydra_node import HydraNode, read_hydra_node
 from brevetti_hydra.config.interpolate import Resolution, resolve
 from brevetti_hydra.config.layers import CommandLine, info_layer, shape_at, stack
-from brevetti_hydra.config.origins import MISSING, Node, Origin, Path, dotted, walk
+from brevetti_hydra.config.origins import MISSING, Dropped, Node, Origin, Path, dotted, walk
 from brevetti_hydra.config.overrides import read_overrides
 from brevetti_hydra.config.project import Project, find_project
 from brevetti_hydra.config.search import SearchPath, open_repository, plan
@@ -39,7 +39,7 @@ from brevetti_hydra.settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path as FilePath
 
     from brevetti_hydra.config.documents import Document
@@ -86,6 +86,8 @@ class Composition:
             `platform.unknown_settings` may ask for them.
         notices: Lines for the user: translated keys of the `hydra` node.
         secrets: What files, info.json and arguments wrote of secrets, also what did not last.
+        dropped: What was written and is not in the tree: keys of a variant that is not chosen, and
+            what `~key` took away.
         problems: Mistakes found while composing; `validate` reports them with its own.
         versions: The versions to which everything was brought, `project` and `harness`.
         migrations: The files that were migrated and how; None: no file states a version, and
@@ -112,6 +114,7 @@ class Composition:
         self.unknown_sent: list[UnknownSettingError] = []
         self.notices: list[str] = []
         self.secrets: list[WrittenSecret] = []
+        self.dropped: list[Dropped] = []
         self.problems: list[BrevettiHydraError] = []
         self.versions: dict[str, int] = {"project": 1, "harness": HARNESS_VERSION}
         self.migrations: VersionedFiles | None = None
@@ -234,8 +237,7 @@ def _compose(
     for layer in layers:
         composition.secrets += find_secrets(layer, root)
     _stack_layers(composition, layers, values, steering)
-    fill_defaults(composition.filled, composition.shape())
-    _fill_reserved(composition)
+    fill_tree(composition.filled, composition.shapes)
     composition.hydra_values = _hydra_values(composition)
     composition.resolution = resolve(
         composition.filled,
@@ -257,7 +259,7 @@ def job_class_of(search: SearchPath, project: Project, base: type, option: str) 
     arguments = read_overrides([f"job={option}"], project.budget)
     chosen = plan(search, arguments)
     steering = _steering_tree([file.placed_tree() for file in chosen.files], [])
-    named = _named_target(steering, ())
+    named = _named_target(steering)
     if named is None:
         raise NoJobChosenError(f"the option 'job={option}' names no class")
     return load_target(named[0], project, base, named[1].place())
@@ -319,7 +321,7 @@ def _load_class(
     opened: Opened | None,
 ) -> None:
     if job_class is None:
-        named = _named_target(steering, composition.arguments)
+        named = _named_target(steering)
         if named is None:
             raise _no_job(composition)
         target, origin = named
@@ -341,13 +343,6 @@ def _shared(opened: Opened, job_class: type) -> dict[str, Shape]:
     return opened.shapes[job_class]
 
 
-def _argument_origin(node: Node, choices: Sequence[Argument]) -> Origin | None:
-    """Find the argument behind `job=pkg.mod:Class`, which no file says."""
-    if node.origin.kind != "argument":
-        return None
-    return next((a.origin for a in reversed(choices) if a.value == node.value), None)
-
-
 def _steering_tree(layers: list[Node], values: list[Argument]) -> Node:
     """Stack the reserved nodes alone: they name the class, and the order of the layers."""
     shapes = {name: model_shape(model) for name, model in _RESERVED_MODELS.items()}
@@ -362,11 +357,11 @@ def _steering_tree(layers: list[Node], values: list[Argument]) -> Node:
     return tree
 
 
-def _named_target(steering: Node, choices: Sequence[Argument]) -> tuple[str, Origin] | None:
+def _named_target(steering: Node) -> tuple[str, Origin] | None:
     node = steering.at(("job", "_target_"))
     if node is None or node.plain() in (None, MISSING):
         return None
-    return str(node.plain()), _argument_origin(node, choices) or node.origin
+    return str(node.plain()), node.origin
 
 
 def _stack_layers(
@@ -377,14 +372,13 @@ def _stack_layers(
     sent = _info_tree(composition)
     order = steering.at(("platform", "settings_layer"))
     is_below = order is not None and order.value == "below_yaml"
-    if sent is not None and is_below:
-        stack(tree, sent, root)
-    for layer in layers:
-        stack(tree, layer, root)
-    if sent is not None and not is_below:
-        stack(tree, sent, root)
+    sending = [sent] if sent is not None else []
+    ordered = [*sending, *layers] if is_below else [*layers, *sending]
+    for layer in ordered:
+        composition.dropped += stack(tree, layer, root)
     line = CommandLine(values, root, tree)
     line.apply(tree)
+    composition.dropped += line.dropped
     composition.secrets += find_secrets(tree, root)
     composition.problems += line.problems
     composition.hydra = read_hydra_node(tree)
@@ -415,15 +409,6 @@ class RootShape(Shape):
         if key in RESERVED_NODES:
             return self._reserved.get(key)
         return super().at(key, tag)
-
-
-def _fill_reserved(composition: Composition) -> None:
-    children = composition.filled.children
-    for name in _RESERVED_MODELS:
-        origin = Origin("default", name)
-        node = (children or {}).setdefault(name, Node(origin, children={}))
-        if node.children is not None:
-            fill_defaults(node, composition.shapes[name])
 
 
 def _hydra_values(composition: Composition) -> dict[str, str]:

@@ -15,9 +15,50 @@ from brevetti_hydra.config.fields import Field, Shape, default_of
 from brevetti_hydra.config.origins import MISSING, Node, Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-__all__ = ["fill_defaults", "with_instance_defaults"]
+__all__ = ["default_tree", "fill_defaults", "fill_tree", "with_instance_defaults"]
+
+
+def fill_tree(tree: Node, shapes: Mapping[str, Shape]) -> None:
+    """Fill in the defaults of the settings and of the reserved nodes, in place.
+
+    Args:
+        tree: The whole tree.
+        shapes: The reserved nodes' by name, and the settings' under the empty name.
+    """
+    fill_defaults(tree, shapes[""])
+    for name, shape in shapes.items():
+        if name and tree.children is not None:
+            node = tree.children.setdefault(name, Node(Origin("default", name), children={}))
+            fill_defaults(node, shape)
+
+
+def default_tree(tree: Node, shapes: Mapping[str, Shape]) -> Node:
+    """Give what would stand beneath every key of a filled tree, were nothing of it written.
+
+    Variants of unions are those of the tree; the switches themselves are its own nodes.
+    """
+    beneath = _skeleton(tree, shapes[""])
+    for name, shape in shapes.items():
+        node = (tree.children or {}).get(name)
+        if name and node is not None and node.children is not None and beneath.children is not None:
+            beneath.children[name] = _skeleton(node, shape)
+    fill_tree(beneath, shapes)
+    return beneath
+
+
+def _skeleton(tree: Node, shape: Shape) -> Node:
+    """Copy the mappings that a model or dict describes, and the switches of unions."""
+    children: dict[str, Node] = {}
+    chosen = _variant(tree, shape) or shape
+    for key, child in (tree.children or {}).items():
+        below = chosen.value or (field.shape if (field := chosen.field(key)) else None)
+        if key == shape.discriminator:
+            children[key] = child
+        elif below is not None and child.children is not None and below.is_container:
+            children[key] = _skeleton(child, below)
+    return Node(tree.origin, children=children)
 
 
 def fill_defaults(tree: Node, shape: Shape) -> None:
@@ -121,4 +162,5 @@ def _node(value: Any, origin: Origin) -> Node:
 
 
 def _origin(field: Field) -> Origin:
-    return Origin("default", f"default of {field.owner.__name__}.{field.name}")
+    label = f"default of {field.owner.__name__}.{field.name}"
+    return Origin("default", label, field=field)

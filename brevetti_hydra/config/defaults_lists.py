@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from brevetti_hydra.config.origins import Origin
+from brevetti_hydra.config.origins import Origin, Via
 from brevetti_hydra.errors import CompositionError
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config.documents import Document
 
-__all__ = ["Entry", "check_entries", "entries_of", "find_cycle"]
+__all__ = ["Entry", "check_entries", "entries_of", "entry_via", "find_cycle"]
 
 
 class Entry(NamedTuple):
@@ -97,6 +97,17 @@ def entries_of(document: Document) -> Iterator[Entry]:
             number=number,
             is_optional="optional" in keywords,
         )
+
+
+def entry_via(document: Document, number: int) -> Via:
+    """Give an entry as that by which a file takes part, with its place and as it is written."""
+    entry = document.defaults[number]
+    text = f"- {entry}"
+    if isinstance(entry, dict):
+        ((key, value),) = entry.items()
+        option = f"[{', '.join(map(str, value))}]" if isinstance(value, list) else value
+        text = f"- {key}: {'null' if option is None else option}"
+    return Via(_origin(document, number) or Origin("yaml", document.label), text)
 
 
 def find_cycle(documents: Mapping[str, Document]) -> list[tuple[str, Origin | None]]:

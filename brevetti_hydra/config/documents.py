@@ -11,7 +11,7 @@ from brevetti_hydra._masks import MASK
 from brevetti_hydra._text import shorten
 from brevetti_hydra.config.budget import Budget, check_yaml
 from brevetti_hydra.config.masks import is_reference
-from brevetti_hydra.config.origins import Node, Origin
+from brevetti_hydra.config.origins import Node, Origin, Via
 from brevetti_hydra.errors import (
     ConfigNotFoundError,
     ConfigSyntaxError,
@@ -287,7 +287,12 @@ class _Builder:
         """Build a node; its origin is its key's place, else its own."""
         origin = self._origin(mark or node.start_mark)
         if isinstance(node, yaml.MappingNode):
-            return Node(origin, children=self._children(node))
+            children = self._children(node)
+            if mark is not None and node.start_mark.index < mark.index:
+                # `key: *alias`: what is below stands where the anchor is.
+                via = (Via(origin, "*"),)
+                children = {key: child.copy(via) for key, child in children.items()}
+            return Node(origin, children=children)
         if isinstance(node, yaml.SequenceNode):
             return Node(
                 origin,
@@ -302,9 +307,11 @@ class _Builder:
         own: set[str] = set()
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE_TAG:
+                via = (Via(self._origin(key_node.start_mark), "<<"),)
                 for merged in self._merged(value_node):
                     for key, child in self._children(merged).items():
-                        children.setdefault(key, child)
+                        if key not in children:
+                            children[key] = child.copy(via)
                 continue
             key = self._key(key_node)
             if key in own:

@@ -34,7 +34,8 @@ class Field(NamedTuple):
         aliases: Other keys that mean it.
         info: pydantic's own description of it.
         shape: What may stand there.
-        owner: The class that declares it.
+        owner: The class that has it.
+        attribute: Its name in Python; another than `name` where Python cannot spell that.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Field(NamedTuple):
     info: FieldInfo
     shape: Shape
     owner: type
+    attribute: str
 
     @property
     def is_required(self) -> bool:
@@ -327,7 +329,7 @@ def _read_fields(model: type) -> dict[str, Field]:
         if aliases and aliases[0].startswith("_"):
             # A key that Python cannot spell, `_target_`: the alias is what users write and see.
             key, aliases = aliases[0], (name, *aliases[1:])
-        fields[key] = Field(key, aliases, info, shape, model)
+        fields[key] = Field(key, aliases, info, shape, model, name)
     return fields
 
 

@@ -47,11 +47,13 @@ class HydraNode(NamedTuple):
         verbose: Whether the harness logs at debug level.
         notices: One line for each translated key.
         problems: One error for each refused key.
+        tree: The node itself, as it was written.
     """
 
     verbose: bool
     notices: tuple[str, ...]
     problems: tuple[BrevettiHydraError, ...]
+    tree: Node | None = None
 
 
 def read_hydra_node(tree: Node) -> HydraNode:
@@ -79,7 +81,7 @@ def read_hydra_node(tree: Node) -> HydraNode:
             continue
         elif path or node.value is not None:
             problems.append(_refused(key, path[0] if path else "", node))
-    return HydraNode(verbose, tuple(notices), tuple(problems))
+    return HydraNode(verbose, tuple(notices), tuple(problems), hydra)
 
 
 def _check_mode(node: Node) -> list[BrevettiHydraError]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.config._hydra import Evaluator
     from brevetti_hydra.errors import BrevettiHydraError
 
-__all__ = ["Resolution", "escaped", "resolve"]
+__all__ = ["Resolution", "escaped", "has_reference", "is_live", "resolve"]
 
 _BUDGET = Budget()
 # How much of an interpolation's text an error repeats.
@@ -69,7 +69,9 @@ def resolve(
         is_secret: Whether a key is a secret; what refers to one is not written into records.
         budget: How much interpolations may read.
     """
-    pending = [(path, node) for path, node in walk(tree) if _is_live(node) and _has(node.value)]
+    pending = [
+        (path, node) for path, node in walk(tree) if is_live(node) and has_reference(node.value)
+    ]
     if not pending:
         return Resolution()
     return _Resolver(tree, hydra_values, is_secret).resolve(pending, budget)
@@ -207,32 +209,34 @@ def escaped(node: Node, hydra_values: Mapping[str, str]) -> Any:
 
     Texts that are data get `\${`, and `${hydra:...}` is filled in.
     """
-    if not _has(node.value):
+    if not has_reference(node.value):
         return node.value
-    return _mapped(node.value, hydra_values if _is_live(node) else None)
+    return _mapped(node.value, hydra_values if is_live(node) else None)
 
 
-def _is_live(node: Node) -> bool:
+def is_live(node: Node) -> bool:
+    """Whether interpolations are looked for in a value, or its text is data."""
     if node.origin.kind in {"default", "info"}:
         return False
     return not (node.origin.kind == "argument" and ": --" in node.origin.label)
 
 
-def _has(value: Any) -> bool:
+def has_reference(value: Any) -> bool:
+    """Whether a text in a plain value holds `${`."""
     if isinstance(value, str):
         return "${" in value
     if isinstance(value, list):
-        return any(_has(item) for item in value)
-    return isinstance(value, dict) and any(_has(item) for item in value.values())
+        return any(has_reference(item) for item in value)
+    return isinstance(value, dict) and any(has_reference(item) for item in value.values())
 
 
 def _prepared(node: Node, hydra_values: Mapping[str, str]) -> Any:
     """Give the plain tree for OmegaConf: data hidden, `${hydra:...}` filled in."""
     if node.children is not None:
         return {key: _prepared(child, hydra_values) for key, child in node.children.items()}
-    if not _has(node.value):
+    if not has_reference(node.value):
         return node.value
-    return _mapped(node.value, hydra_values) if _is_live(node) else _hidden(node.value)
+    return _mapped(node.value, hydra_values) if is_live(node) else _hidden(node.value)
 
 
 def _hidden(value: Any) -> Any:
@@ -242,7 +246,7 @@ def _hidden(value: Any) -> Any:
         return [_hidden(item) for item in value]
     if isinstance(value, dict):
         return {key: _hidden(item) for key, item in value.items()}
-    return Data(value) if _has(value) else value
+    return Data(value) if has_reference(value) else value
 
 
 def _mapped(value: Any, hydra_values: Mapping[str, str] | None) -> Any:

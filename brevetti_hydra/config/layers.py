@@ -8,12 +8,22 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from brevetti_hydra._text import similar_name
 from brevetti_hydra.config.keys import split_text
 from brevetti_hydra.config.masks import masked_value
-from brevetti_hydra.config.origins import MISSING, Node, Origin, Path, dotted, merge
+from brevetti_hydra.config.origins import (
+    MISSING,
+    Dropped,
+    Node,
+    Origin,
+    Path,
+    Via,
+    dotted,
+    merge,
+    node_of,
+)
 from brevetti_hydra.config.overrides import Argument, split_key
 from brevetti_hydra.config.values import literal_value, override_value
 from brevetti_hydra.errors import (
@@ -29,20 +39,25 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config.fields import Shape
 
-__all__ = ["CommandLine", "info_layer", "node_of", "shape_at", "stack"]
+__all__ = ["CommandLine", "info_layer", "shape_at", "stack"]
 
 _DATASETS = ("job", "datasets")
 
 
-def stack(root: Node, layer: Node, shape: Shape) -> None:
+def stack(root: Node, layer: Node, shape: Shape) -> list[Dropped]:
     """Lay a layer over the tree, in place.
 
     Aliases become the fields' names, and where the layer chooses another variant of a union, keys
     that the new variant does not know are dropped from what lies beneath.
+
+    Returns:
+        What was dropped.
     """
+    dropped: list[Dropped] = []
     _rename_aliases(layer, shape)
-    _drop_stale(root, layer, shape)
-    merge(root, layer)
+    _drop_stale(root, layer, shape, (), dropped)
+    merge(root, layer, None, dropped)
+    return dropped
 
 
 def shape_at(shape: Shape, path: Path, tree: Node | None = None) -> Shape | None:
@@ -59,27 +74,21 @@ def shape_at(shape: Shape, path: Path, tree: Node | None = None) -> Shape | None
     return current
 
 
-def node_of(value: Any, origin: Origin) -> Node:
-    """Make a tree of plain values that all have one origin."""
-    if isinstance(value, dict):
-        return Node(origin, children={str(key): node_of(v, origin) for key, v in value.items()})
-    return Node(origin, value=value)
-
-
 class CommandLine:
     """The arguments of one command line, gathered into one layer.
 
     Attributes:
         layer: The values, a later argument over an earlier one.
         deletions: What `~key` takes away from the layers beneath.
-        literals: Keys whose text is literal: no interpolation is looked for in it.
         problems: What is wrong with single arguments.
+        dropped: What arguments took away from each other and from the layers beneath.
     """
 
     def __init__(self, arguments: Sequence[Argument], shape: Shape, below: Node) -> None:
         self.layer = Node(Origin("argument", "the command line"), children={})
         self.deletions: list[tuple[Path, Argument]] = []
         self.problems: list[BrevettiHydraError] = []
+        self.dropped: list[Dropped] = []
         self._shape = shape
         # What stands beneath, and the same with the variants that the line chooses.
         self._written = self._below = below
@@ -162,7 +171,7 @@ class CommandLine:
                 self.deletions.append((path[:depth], argument))
 
     def _delete(self, path: Path, argument: Argument) -> None:
-        replaced = _take_out(self.layer, path)
+        replaced = self._take_out(self.layer, path, argument)
         if argument.parsed is not None and argument.parsed.value() is not None:
             self._check_value(path, argument, replaced or self._written.at(path))
         if self._is_unknown(path):
@@ -194,10 +203,22 @@ class CommandLine:
 
     def apply(self, root: Node) -> None:
         """Lay the command line over the tree."""
-        for path, _ in self.deletions:
-            _take_out(root, path)
+        for path, argument in self.deletions:
+            self._take_out(root, path, argument)
         _keep_buckets(root, self.layer)
-        stack(root, self.layer, self._shape)
+        self.dropped += stack(root, self.layer, self._shape)
+
+    def _take_out(self, root: Node, path: Path, argument: Argument) -> Node | None:
+        """Take a key out of a tree, and keep who wrote it and who took it away."""
+        holder = root.at(path[:-1])
+        if holder is None or holder.children is None:
+            return None
+        taken = holder.children.pop(path[-1], None)
+        if taken is not None:
+            reason: Literal["deletion", "replaced"]
+            reason = "deletion" if argument.sign == "~" else "replaced"
+            self.dropped.append(Dropped(path, taken, Node(argument.origin), reason))
+        return taken
 
     def _check_value(self, path: Path, argument: Argument, now: Node | None) -> None:
         """Refuse `~lr=0.5` where `lr` is something else, by the class's default as well."""
@@ -235,7 +256,9 @@ def _keep_buckets(below: Node, above: Node) -> None:
 
 
 def _write_out(node: Node) -> None:
-    node.children = {"bucket": Node(node.origin, value=node.value, covered=node.covered)}
+    node.children = {
+        "bucket": Node(node.origin, value=node.value, covered=node.covered, via=node.via)
+    }
     node.value = None
 
 
@@ -305,6 +328,8 @@ def _rename_aliases(layer: Node, shape: Shape) -> None:
             _rename_aliases(child, below)
         # Of two names for one field in a layer, the one further down wins.
         name = field.name if field is not None else key
+        if name != key:
+            child.via = (Via(child.origin, key), *child.via)
         merge(layer, Node(layer.origin, children={name: child}))
 
 
@@ -316,18 +341,20 @@ def _field_of(shape: Shape, key: str, tag_node: Node | None) -> Any:
     return next((field for s in candidates if (field := s.field(key)) is not None), None)
 
 
-def _drop_stale(below: Node, above: Node, shape: Shape) -> None:
+def _drop_stale(below: Node, above: Node, shape: Shape, path: Path, dropped: list[Dropped]) -> None:
     if not above.children or not below.children:
         return
     if shape.discriminator and shape.discriminator in above.children:
+        switch = above.children[shape.discriminator]
         for key in _stale_keys(below, above, shape):
-            del below.children[key]
+            taken = below.children.pop(key)
+            dropped.append(Dropped((*path, key), taken, switch, "switch"))
     tag_node = above.children.get(shape.discriminator) if shape.discriminator else None
     tag = tag_node.value if tag_node is not None else None
     for key, child in above.children.items():
         inner = shape.at(key, tag)
         if inner is not None and key in below.children:
-            _drop_stale(below.children[key], child, inner)
+            _drop_stale(below.children[key], child, inner, (*path, key), dropped)
 
 
 def _stale_keys(below: Node, above: Node, shape: Shape) -> list[str]:
@@ -342,10 +369,3 @@ def _stale_keys(below: Node, above: Node, shape: Shape) -> list[str]:
         for key in below.children or ()
         if new.field(key) is None and any(each.field(key) for each in shape.variants.values())
     ]
-
-
-def _take_out(root: Node, path: Path) -> Node | None:
-    holder = root.at(path[:-1])
-    if holder is None or holder.children is None:
-        return None
-    return holder.children.pop(path[-1], None)

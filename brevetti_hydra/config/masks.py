@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "is_reference",
+    "is_secret_name",
     "masked_argument",
     "masked_line",
     "masked_value",
@@ -41,7 +42,7 @@ def masked_argument(text: str) -> str:
     """
     for form in _FORMS:
         found = form.fullmatch(text)
-        if found is not None and re.search(rf"(?i){_NAMES}", found["key"]):
+        if found is not None and is_secret_name(found["key"]):
             is_shown = is_reference(found["value"])
             return text if is_shown else f"{found['key']}{found['sign']}{MASK}"
     return masked_line(text)
@@ -50,6 +51,11 @@ def masked_argument(text: str) -> str:
 def masked_line(text: str) -> str:
     """Write a line without what looks like a secret; of what follows on it nothing is shown."""
     return Masking().text(re.sub(_INSIDE, rf"\g<1>{MASK}", text))
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a key or a variable is called as secrets are: API_KEY, token, password."""
+    return re.search(rf"(?i){_NAMES}", name) is not None
 
 
 def is_reference(value: Any) -> bool:

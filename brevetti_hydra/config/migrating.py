@@ -8,8 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra._masks import MASK
-from brevetti_hydra.config.layers import node_of
-from brevetti_hydra.config.origins import MISSING, Node, Origin, Path, dotted, walk
+from brevetti_hydra.config.origins import MISSING, Node, Origin, Path, dotted, node_of, walk
 from brevetti_hydra.config.references import References
 from brevetti_hydra.errors import BrevettiHydraError, LossyMigrationError, MigrationError
 from brevetti_hydra.migrations import (

@@ -8,9 +8,8 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra._text import quote_all
-from brevetti_hydra.config.layers import node_of
 from brevetti_hydra.config.migrating import Migration, Trace, migrate_tree, trace
-from brevetti_hydra.config.origins import Node, Origin, Path, dotted, walk
+from brevetti_hydra.config.origins import Node, Origin, Path, dotted, node_of, walk
 from brevetti_hydra.config.overrides import Argument, split_key
 from brevetti_hydra.errors import (
     BrevettiHydraError,

@@ -8,20 +8,25 @@ merge itself, and cannot disagree with the value.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from brevetti_hydra.errors import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from brevetti_hydra.config.fields import Field
+
 __all__ = [
     "MISSING",
+    "Dropped",
     "Node",
     "Origin",
     "Path",
+    "Via",
     "dotted",
     "merge",
+    "node_of",
     "type_of_origin",
     "walk",
 ]
@@ -43,9 +48,10 @@ class Origin:
         label: The place as errors print it: `conf/job/x.yaml:4:3`, `argument 2: lr=abc`.
         line: Line in the file, from 1; None for arguments and defaults.
         note: What is to be said of it beside its place: by which name it was written; or "".
+        field: Of a default: the field whose default it is, or of which it is a part.
     """
 
-    __slots__ = ("_excerpt", "kind", "label", "line", "note")
+    __slots__ = ("_excerpt", "field", "kind", "label", "line", "note")
 
     def __init__(
         self,
@@ -53,11 +59,13 @@ class Origin:
         label: str,
         line: int | None = None,
         excerpt: Callable[[int], str] | None = None,
+        field: Field | None = None,
     ) -> None:
         self.kind = kind
         self.label = label
         self.line = line
         self.note = ""
+        self.field = field
         self._excerpt = excerpt
 
     def __repr__(self) -> str:
@@ -75,6 +83,18 @@ class Origin:
         return Place(self.label, self.line, excerpt)
 
 
+class Via(NamedTuple):
+    """By what a value came to where it is: an entry of a defaults list, `<<`, a reference.
+
+    Attributes:
+        origin: Where that stands.
+        text: What stands there: `- job: classifier`, `<<`, `${model}`.
+    """
+
+    origin: Origin
+    text: str
+
+
 class Node:
     """One key of a tree: either a mapping (`children`) or a value.
 
@@ -84,9 +104,10 @@ class Node:
         origin: Who wrote it; of a mapping, who opened it last.
         covered: The node that this one replaced, the next link of the chain of writers.
         inside: Finds the origin of an element of a list value, where the writer is a file.
+        via: By what it came here from its origin, the nearest to the origin first.
     """
 
-    __slots__ = ("children", "covered", "inside", "origin", "value")
+    __slots__ = ("children", "covered", "inside", "origin", "value", "via")
 
     def __init__(
         self,
@@ -96,24 +117,31 @@ class Node:
         children: dict[str, Node] | None = None,
         covered: Node | None = None,
         inside: Callable[[tuple[str | int, ...]], Origin | None] | None = None,
+        via: tuple[Via, ...] = (),
     ) -> None:
         self.origin = origin
         self.value = value
         self.children = children
         self.covered = covered
         self.inside = inside
+        self.via = via
 
-    def copy(self) -> Node:
-        """Copy the mappings of the tree; values and origins are shared."""
+    def copy(self, via: tuple[Via, ...] = ()) -> Node:
+        """Copy the mappings of the tree; values and origins are shared.
+
+        Args:
+            via: By what the copy comes to its place.
+        """
         children = None
         if self.children is not None:
-            children = {key: child.copy() for key, child in self.children.items()}
+            children = {key: child.copy(via) for key, child in self.children.items()}
         return Node(
             self.origin,
             value=self.value,
             children=children,
             covered=self.covered,
             inside=self.inside,
+            via=self.via + via if via else self.via,
         )
 
     def at(self, path: Path) -> Node | None:
@@ -127,9 +155,13 @@ class Node:
 
     def writers(self) -> Iterator[Origin]:
         """Give who wrote this key, the winner first."""
+        return (node.origin for node in self.chain())
+
+    def chain(self) -> Iterator[Node]:
+        """Give this node and what it covers, the winner first."""
         node: Node | None = self
         while node is not None:
-            yield node.origin
+            yield node
             node = node.covered
 
     def plain(self) -> Any:
@@ -137,6 +169,24 @@ class Node:
         if self.children is not None:
             return {key: child.plain() for key, child in self.children.items()}
         return self.value
+
+
+class Dropped(NamedTuple):
+    """What somebody wrote, and what is not in the tree any more.
+
+    Attributes:
+        path: Its keys.
+        node: What was written, with what it covers.
+        by: Who took it out.
+        reason: `switch` (of a union, to a variant without the key), `deletion` (`~key`), `replaced`
+            (by an argument that another argument builds on) or `open` (`???`, which replaces
+            nothing: it is the writer that is dropped, and `by` is who stays).
+    """
+
+    path: Path
+    node: Node
+    by: Node
+    reason: Literal["switch", "deletion", "replaced", "open"]
 
 
 def dotted(path: tuple[str | int, ...]) -> str:
@@ -152,6 +202,13 @@ def dotted(path: tuple[str | int, ...]) -> str:
     return text
 
 
+def node_of(value: Any, origin: Origin) -> Node:
+    """Make a tree of plain values that all have one origin."""
+    if isinstance(value, dict):
+        return Node(origin, children={str(key): node_of(v, origin) for key, v in value.items()})
+    return Node(origin, value=value)
+
+
 def walk(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
     """Give every value below a node with its keys, in the order of the tree.
 
@@ -164,7 +221,13 @@ def walk(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
         yield from walk(child, (*path, key))
 
 
-def merge(below: Node, above: Node, root: Node | None = None) -> None:
+def merge(
+    below: Node,
+    above: Node,
+    root: Node | None = None,
+    dropped: list[Dropped] | None = None,
+    path: Path = (),
+) -> None:
     """Lay one mapping over another, in place; `above` is used up.
 
     The rules are OmegaConf's (its `merge`): mappings merge by key, everything else replaces,
@@ -174,6 +237,8 @@ def merge(below: Node, above: Node, root: Node | None = None) -> None:
         below: The mapping that is changed.
         above: The mapping that wins.
         root: The tree in which references of `below` are looked up; default: `below` itself.
+        dropped: Takes what was written to no effect.
+        path: The keys above `below`.
 
     Raises:
         TypeError: One of them is no mapping.
@@ -188,6 +253,8 @@ def merge(below: Node, above: Node, root: Node | None = None) -> None:
             below.children[key] = child
             continue
         if child.children is None and isinstance(child.value, str) and child.value == MISSING:
+            if dropped is not None:
+                dropped.append(Dropped((*path, key), child, known, "open"))
             continue
         if child.children is not None and known.children is None:
             target = _referred_mapping(known, root)
@@ -195,8 +262,9 @@ def merge(below: Node, above: Node, root: Node | None = None) -> None:
                 known = below.children[key] = target
         if child.children is not None and known.children is not None:
             if child.children:
-                known.origin, known.covered = child.origin, _link(known)
-            merge(known, child, root)
+                link = _link(known)
+                known.origin, known.via, known.covered = child.origin, child.via, link
+            merge(known, child, root, dropped, (*path, key))
         else:
             _end(child).covered = known
             below.children[key] = child
@@ -204,7 +272,7 @@ def merge(below: Node, above: Node, root: Node | None = None) -> None:
 
 def _link(node: Node) -> Node:
     """Keep a mapping's former opener in its chain without keeping its keys twice."""
-    return Node(node.origin, children={}, covered=node.covered)
+    return Node(node.origin, children={}, covered=node.covered, via=node.via)
 
 
 def _end(node: Node) -> Node:
@@ -222,6 +290,6 @@ def _referred_mapping(node: Node, root: Node) -> Node | None:
     target = root.at(tuple(found.group(2).split(".")))
     if target is None or target.children is None:
         return None
-    copied = target.copy()
-    copied.covered = Node(node.origin, value=node.value, covered=node.covered)
+    copied = target.copy((Via(node.origin, node.value),))
+    copied.covered = Node(node.origin, value=node.value, covered=node.covered, via=node.via)
     return copied

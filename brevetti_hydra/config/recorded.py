@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from brevetti_hydra._masks import MASK
 from brevetti_hydra.config.compose import Composition, RootShape, class_shapes
 from brevetti_hydra.config.interpolate import escaped, resolve
-from brevetti_hydra.config.layers import CommandLine, node_of, shape_at
+from brevetti_hydra.config.layers import CommandLine, shape_at
 from brevetti_hydra.config.masks import masked_value
-from brevetti_hydra.config.origins import Node, Origin, Path, dotted, walk
+from brevetti_hydra.config.origins import Node, Origin, Path, dotted, node_of, walk
 from brevetti_hydra.config.overrides import Argument, split_key
 from brevetti_hydra.config.project import find_project
 from brevetti_hydra.config.secrets import find_secrets

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from brevetti_hydra.config import _hydra
 from brevetti_hydra.config.added_folders import added_folder, listed
 from brevetti_hydra.config.budget import Budget, too_many_groups
-from brevetti_hydra.config.documents import Document
 from brevetti_hydra.config.faults import (
     composition_error,
     config_not_found,
@@ -22,8 +21,8 @@ from brevetti_hydra.config.faults import (
     unknown_group,
     unknown_option,
 )
-from brevetti_hydra.config.origins import Node
 from brevetti_hydra.config.overrides import Argument
+from brevetti_hydra.config.planned import PlannedDocument, pulled_by
 from brevetti_hydra.config.source import ClassSource, DocumentSource, FolderSource, is_kind
 from brevetti_hydra.errors import (
     BrevettiHydraError,
@@ -36,6 +35,7 @@ from brevetti_hydra.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from brevetti_hydra.config.documents import Document
     from brevetti_hydra.config.overrides import Request
     from brevetti_hydra.config.project import Project
 
@@ -45,7 +45,6 @@ __all__ = [
     "Group",
     "Option",
     "Plan",
-    "PlannedDocument",
     "SearchPath",
     "describe_defaults",
     "list_groups",
@@ -108,20 +107,6 @@ class SearchPath(NamedTuple):
             raise config_not_found(config_path, self.repository)
         source.documents[config_path] = document
         self.repository.forget(config_path)
-
-
-class PlannedDocument(NamedTuple):
-    """A file that takes part, and the package in which its keys go."""
-
-    document: Document
-    package: str
-
-    def placed_tree(self) -> Node:
-        """Give a copy of the file's tree, moved into its package."""
-        tree = self.document.tree.copy()
-        for key in reversed(self.package.split(".") if self.package else []):
-            tree = Node(tree.origin, children={key: tree})
-        return tree
 
 
 class Plan(NamedTuple):
@@ -230,7 +215,15 @@ def plan(search: SearchPath, arguments: Sequence[Argument]) -> Plan:
     _check_choices(groups, repository)
     chosen = {argument.parsed.get_key_element(): argument for argument in groups if argument.parsed}
     files, choices = _asked(search, list(chosen.values()), arguments, _hydra.plan_files)
-    planned = [PlannedDocument(search.document(f.config_path), f.package) for f in files]
+    choosing = [argument.origin for argument in chosen.values()]
+    planned = [
+        PlannedDocument(
+            search.document(file.config_path),
+            file.package,
+            pulled_by(file.pull, choosing, search.document),
+        )
+        for file in files
+    ]
     return Plan(planned, choices, values)
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from brevetti_hydra._masks import MASK, Masking, credentials_in
 from brevetti_hydra._text import escape_control
-from brevetti_hydra.config.layers import node_of, shape_at
+from brevetti_hydra.config.layers import shape_at
 from brevetti_hydra.config.masks import (
     is_reference,
     masked_argument,
@@ -19,7 +19,7 @@ from brevetti_hydra.config.masks import (
     secret_places,
     texts_in,
 )
-from brevetti_hydra.config.origins import Node, Origin, walk
+from brevetti_hydra.config.origins import Node, Origin, node_of, walk
 from brevetti_hydra.config.overrides import split_key
 from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors, OverrideSyntaxError, Place
 

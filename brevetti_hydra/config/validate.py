@@ -9,8 +9,8 @@ from pydantic_core import to_jsonable_python
 
 from brevetti_hydra.config.compose import Composition, settings_class
 from brevetti_hydra.config.defaults import with_instance_defaults
-from brevetti_hydra.config.layers import node_of, shape_at
-from brevetti_hydra.config.origins import MISSING, Node, Path, dotted, walk
+from brevetti_hydra.config.layers import shape_at
+from brevetti_hydra.config.origins import MISSING, Node, Path, dotted, node_of, walk
 from brevetti_hydra.config.recorded import recorded_at
 from brevetti_hydra.config.secrets import hide_secrets
 from brevetti_hydra.errors import (

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from brevetti_hydra.config.documents import Document, Version
     from brevetti_hydra.config.origins import Node, Origin, Path
     from brevetti_hydra.config.overrides import Request
+    from brevetti_hydra.config.planned import PlannedDocument
     from brevetti_hydra.config.project import Project
-    from brevetti_hydra.config.search import Plan, PlannedDocument, SearchPath
+    from brevetti_hydra.config.search import Plan, SearchPath
     from brevetti_hydra.migrations import Change
 
 __all__ = [

@@ -117,7 +117,8 @@ def test_files_are_planned_in_order_with_package_and_parent() -> None:
     planned, choices = _hydra.plan_files(_hydra.Repository([files]), "main", [])
 
     expected = [("other", "", "g/a"), ("g/a", "", "main"), ("main", "", None), ("g/b", "p", "main")]
-    assert expected == [tuple(file) for file in planned]
+    assert expected == [tuple(file)[:3] for file in planned]
+    assert [("g/a", 0), ("main", 0), None, ("main", 2)] == [file.pull for file in planned]
     assert {"g": "a", "g@p": "b"} == choices
 
 

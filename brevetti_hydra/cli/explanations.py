@@ -1,0 +1,191 @@
+"""Explanations of values as people read them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from brevetti_hydra.cli.text import cut, one_line, pad, width_of
+from brevetti_hydra.config.origins import MISSING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from brevetti_hydra.config.explanation import Explanation, Loss, Step, Target, Writer
+
+__all__ = ["explanations_text", "value_text"]
+
+# Of a pipe nobody knows the width; this fits most places where such a text ends up.
+_WIDTH = 120
+# What YAML would read as something else than text, or not at all.
+_ODD = re.compile(
+    r"\s*|\s.*|.*\s|[-+.]?\d.*|(?i:null|true|false|yes|no|on|off|~)"
+    r"|.*(?:: | #|\n).*|[\[{&*!|>%@'\"].*",
+    re.DOTALL,
+)
+
+
+def explanations_text(explanations: Sequence[Explanation], width: int | None = None) -> str:
+    """Write explanations one below the other, their columns aligned.
+
+    Args:
+        explanations: What to write.
+        width: Of the terminal; default: that of this process's.
+    """
+    width = shutil.get_terminal_size((_WIDTH, 24)).columns if width is None else width
+    return "\n".join(line for each in explanations for line in _lines(each, width))
+
+
+def value_text(value: Any) -> str:
+    """Write a value as one line of YAML."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        inner = ", ".join(f"{value_text(str(k))}: {value_text(v)}" for k, v in value.items())
+        return f"{{{inner}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(value_text, value))}]"
+    text = str(value)
+    if isinstance(value, str) and _ODD.fullmatch(text) and text != MISSING:
+        return json.dumps(text, ensure_ascii=False)
+    return one_line(text)
+
+
+class _Table:
+    """Aligns the columns of one explanation: value, place, note."""
+
+    def __init__(self, width: int, value: int, place: int) -> None:
+        self.width = width
+        self._value = value
+        self._place = place
+
+    def row(self, value: str, place: str, notes: Sequence[str]) -> Iterator[str]:
+        """Give a row.
+
+        Args:
+            value: Cut to its column.
+            place: Never cut.
+            notes: The long form, and shorter ones for where it does not fit; the last one stands
+                below where nothing fits.
+        """
+        place = one_line(place)
+        left = f"  {pad(cut(value, self._value), self._value)}  "
+        for note in notes:
+            for middle in (pad(place, self._place), place):
+                line = f"{left}{middle}  {note}".rstrip()
+                if width_of(line) <= self.width:
+                    yield line
+                    return
+        yield f"{left}{place}"
+        if notes:
+            yield from self.wrapped(notes[-1], len(left) + 2)
+
+    def wrapped(self, text: str, indent: int) -> Iterator[str]:
+        """Give lines of a text; words longer than a line stay whole."""
+        space = " " * indent
+        yield from textwrap.wrap(
+            text,
+            max(self.width, indent + 20),
+            initial_indent=space,
+            subsequent_indent=space,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+
+
+def _lines(explanation: Explanation, width: int) -> Iterator[str]:
+    writers = explanation.writers
+    value = max((width_of(_written(writer)) for writer in writers), default=0)
+    place = max((width_of(one_line(writer.place)) for writer in writers), default=0)
+    table = _Table(width, min(value, max(width // 4, 12)), min(place, width // 2))
+    yield from _head(explanation, table)
+    for writer in explanation.writers:
+        yield from table.row(_written(writer), writer.place, _notes(writer))
+    for target in explanation.targets:
+        yield from _target(target, table, 2)
+    for loss in explanation.dropped:
+        yield from table.wrapped(_loss(loss, explanation), 2)
+
+
+def _notes(writer: Writer) -> list[str]:
+    if not writer.default_of:
+        return [", ".join(map(_step, writer.by))]
+    if writer.value == MISSING:
+        return [f"{writer.default_of} has no default", "no default"]
+    return [f"default of {writer.default_of}", "default"]
+
+
+def _head(explanation: Explanation, table: _Table) -> Iterator[str]:
+    if not explanation.is_there:
+        yield f"{explanation.key} is not there"
+        return
+    bounds = f"({explanation.bounds})" if explanation.bounds else ""
+    kind = " ".join(filter(None, (explanation.type, bounds)))
+    if not kind:
+        kind = "no setting has this name"
+    head = f"{one_line(explanation.key)} = {value_text(explanation.value)}"
+    facts = [kind, one_line(explanation.description)] if explanation.description else [kind]
+    line = "  ".join([head, *facts])
+    if width_of(line) <= table.width:
+        yield line
+        return
+    yield head
+    yield from table.wrapped("  ".join(facts), 4)
+
+
+def _written(writer: Writer) -> str:
+    if writer.default_of and writer.value == MISSING:
+        return ""
+    return value_text(writer.value)
+
+
+def _step(step: Step) -> str:
+    if not step.place:
+        return f"as '{one_line(step.text)}'"
+    return f"by {one_line(f'{step.place} {step.text}'.rstrip())}"
+
+
+def _target(target: Target, table: _Table, indent: int) -> Iterator[str]:
+    name = f"${{{one_line(target.text)}}}"
+    if target.kind == "environment":
+        state = "set" if target.is_set else "not set"
+        fallback = f"; it falls back to {value_text(target.fallback)}"
+        text = f"{name}: the variable {one_line(target.name)} is {state}"
+        text += fallback if target.fallback is not None and not target.is_set else ""
+        yield from table.wrapped(text, indent)
+        return
+    if not target.is_set:
+        yield from table.wrapped(f"{name}: there is no such key", indent)
+        return
+    text = name
+    if target.writer is not None:
+        steps = "".join(f", {_step(step)}" for step in target.writer.by)
+        text = f"{name} is {value_text(target.value)}: {one_line(target.writer.place)}{steps}"
+    elif target.kind == "hydra":
+        text = f"{name} is {value_text(target.value)}"
+    yield from table.wrapped(text, indent)
+    for each in target.targets:
+        yield from _target(each, table, indent + 2)
+
+
+def _loss(loss: Loss, explanation: Explanation) -> str:
+    writer = loss.writer
+    by = one_line(loss.by.place)
+    wrote = f"{one_line(writer.place)} wrote {loss.key}={value_text(writer.value)}"
+    if writer.by:
+        wrote += f" ({', '.join(map(_step, writer.by))})"
+    if loss.reason == "switch":
+        return f"dropped: {wrote}, which '{loss.tag}' does not have"
+    if loss.reason == "deletion":
+        writers = explanation.writers
+        is_default = bool(writers) and writers[0].kind == "default"
+        back = "went back to the default, and " if is_default else ""
+        return f"{by} {back}took away what {wrote}"
+    if loss.reason == "open":
+        return f"to no effect: {wrote}, which leaves a key open that has a value"
+    return f"replaced as a whole by {by}: {wrote}"
