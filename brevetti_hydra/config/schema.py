@@ -65,6 +65,10 @@ class EditorSchemas(NamedTuple):
     is_without_job: bool
 
 
+# In the place of a job: another one than the one that is asked for.
+_OTHER = ""
+
+
 class _Own(NamedTuple):
     """A file of the user: its group and name, where its keys go, which job it belongs to."""
 
@@ -99,19 +103,15 @@ def editor_schemas(
     Raises:
         BrevettiHydraError: The job that is named cannot be loaded.
     """
-    jobs = _Jobs(search, project, base)
-    if job is None:
-        jobs.load_all()
-    else:
-        jobs.need(job)
+    jobs = _Jobs(search, project, base, job)
     documents = dict(_documents(search, jobs.problems))
     # All of them first: what one file says of a job counts for the others.
-    belongs = {path: _job_of(path, document, jobs) for path, (_, document) in documents.items()}
+    belongs = {path: jobs.find(_job_of(path, doc)) for path, (_, doc) in documents.items()}
     moved = relocations({path: document for path, (_, document) in documents.items()})
     own = [
-        _Own(source, path, document, _packages(path, document, moved, jobs), job or belongs[path])
+        _Own(source, path, document, _packages(path, document, moved, jobs), belongs[path])
         for path, (source, document) in documents.items()
-        if source.provider != SHIPPED and (job is None or belongs[path] in {None, job})
+        if source.provider != SHIPPED and belongs[path] != _OTHER
     ]
     names = _Names(own)
     defaults = DefaultsSchemas(search)
@@ -145,11 +145,7 @@ def job_schema(
     Raises:
         BrevettiHydraError: The job that is named cannot be loaded.
     """
-    jobs = _Jobs(search, project, base)
-    if job is None:
-        jobs.load_all()
-    else:
-        jobs.need(job)
+    jobs = _Jobs(search, project, base, job)
     schema = tree_schema(
         jobs.of(job), [()], DefaultsSchemas(search).of(""), is_open=jobs.is_open(job)
     )
@@ -164,41 +160,62 @@ class _Jobs:
         problems: Why others are not there.
     """
 
-    def __init__(self, search: SearchPath, project: Project, base: type) -> None:
+    def __init__(self, search: SearchPath, project: Project, base: type, alone: str | None) -> None:
         self.known: dict[str, KnownJob] = {}
         self.problems: list[BrevettiHydraError] = []
         self._failed: set[str] = set()
         self._search = search
         self._project = project
         self._base = base
+        self._alone = alone
+        if alone is None:
+            # What names no class is no job.
+            for option in _option_names(search, "job"):
+                self._try(option)
+        else:
+            self.known[alone] = self._load(alone)
 
-    def load_all(self) -> None:
-        """Load every option of the group `job`; one that names no class is none."""
-        for option in _option_names(self._search, "job"):
+    def _load(self, option: str) -> KnownJob:
+        job_class = job_class_of(self._search, self._project, self._base, option)
+        return KnownJob(option, class_shapes(job_class))
+
+    def _try(self, option: str) -> KnownJob | None:
+        if option not in self.known and option not in self._failed:
             try:
-                self.need(option)
+                self.known[option] = self._load(option)
             except NoJobChosenError:
-                continue
-            except BrevettiHydraError as error:
-                error.notes = (*error.notes, f"the schemas leave the job '{option}' out")
-                self.problems.append(error)
-
-    def need(self, option: str) -> KnownJob:
-        """Load a job; raises what is wrong with it."""
-        if option not in self.known:
-            job_class = job_class_of(self._search, self._project, self._base, option)
-            self.known[option] = KnownJob(option, class_shapes(job_class))
-        return self.known[option]
-
-    def find(self, option: str) -> str | None:
-        """Give the option back if it is a job that can be loaded."""
-        if option not in self.known and option not in self._failed and is_target(option):
-            try:
-                self.need(option)
+                self._failed.add(option)
             except BrevettiHydraError as error:
                 self._failed.add(option)
+                error.notes = (*error.notes, f"the schemas leave the job '{option}' out")
                 self.problems.append(error)
-        return option if option in self.known else None
+        return self.known.get(option)
+
+    def find(self, claimed: str | None) -> str | None:
+        """Give the job that judges a file.
+
+        Args:
+            claimed: What the file says of itself: an option, a class, or nothing.
+
+        Returns:
+            The job; None for all of them; `_OTHER` where another one is asked for.
+        """
+        if self._alone is None:
+            is_known = claimed is not None and self._try(claimed) is not None
+            return claimed if is_known else None
+        if claimed in {None, self._alone}:
+            return self._alone
+        try:
+            same = self._load(str(claimed)).shapes[""].model is self._model_alone()
+        except NoJobChosenError:
+            return self._alone
+        except BrevettiHydraError:
+            # Whatever is wrong with it: it was not asked for.
+            return _OTHER
+        return self._alone if same else _OTHER
+
+    def _model_alone(self) -> type | None:
+        return self.known[str(self._alone)].shapes[""].model
 
     def of(self, job: str | None) -> list[KnownJob]:
         """Give the jobs that judge a file."""
@@ -260,15 +277,15 @@ def _packages(
     return tuple(known) or (written,)
 
 
-def _job_of(config_path: str, document: Document, jobs: _Jobs) -> str | None:
-    """Find the job that a file belongs to: by its own place, its class, or its choice."""
+def _job_of(config_path: str, document: Document) -> str | None:
+    """Find what a file says of its job: by its own place, its class, or its choice."""
     holder = config_path.rpartition("/")[0]
     if config_path.startswith("job/"):
-        return jobs.find(config_path.removeprefix("job/"))
+        return config_path.removeprefix("job/")
     if not written_package(document.package, holder):
         target = document.tree.at(("job", "_target_"))
         if target is not None and isinstance(target.value, str) and is_target(target.value):
-            return jobs.find(target.value)
+            return target.value
     if not holder:
         # The primary config chooses a job that the command line may replace.
         return None
@@ -277,7 +294,8 @@ def _job_of(config_path: str, document: Document, jobs: _Jobs) -> str | None:
     except (AttributeError, TypeError, ValueError):
         # No list of entries; the editor will mark it.
         return None
-    return jobs.find(chosen[-1][-1]) if chosen and chosen[-1] else None
+    option = chosen[-1][-1] if chosen and chosen[-1] else "None"
+    return None if option == "None" or "${" in option else option
 
 
 def _chooses_job(entry: Entry) -> bool:

@@ -23,10 +23,13 @@ from brevetti_hydra.errors import (
 from brevetti_hydra.settings import RESERVED_NODES, JobNode, JobSettings, PlatformNode, RunNode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from brevetti_hydra.config.fields import Shape
 
 __all__ = ["Validated", "find_mistakes", "validate"]
 
+_NUMBERS = {int: "an integer", float: "a number"}
 _LATER_NODES = ("sweep", "search", "launcher")
 
 
@@ -196,14 +199,29 @@ def _booleans_as_numbers(composition: Composition) -> list[BrevettiHydraError]:
     found: list[BrevettiHydraError] = []
     for path, node in walk(composition.written):
         value = composition.resolution.values.get(path, node.value)
-        if not isinstance(value, bool) or not path or path[0] in RESERVED_NODES:
+        if not isinstance(value, (bool, list)) or not path or path[0] in RESERVED_NODES:
             continue
         shape = shape_at(composition.shape(), path, composition.filled)
-        if shape is not None and shape.annotation in (int, float):
-            kind = "an integer" if shape.annotation is int else "a number"
-            message = f"'{dotted(path)}' must be {kind}, but is {str(value).lower()}"
-            found.append(InvalidSettingError(message, where=node.origin.place()))
+        for inside, kind, switch in _switches(value, shape):
+            place = ".".join([dotted(path), *map(str, inside)])
+            message = f"'{place}' must be {kind}, but is {str(switch).lower()}"
+            origin = node.inside(inside) if inside and node.inside is not None else None
+            found.append(InvalidSettingError(message, where=(origin or node.origin).place()))
     return found
+
+
+def _switches(value: Any, shape: Shape | None) -> Iterator[tuple[tuple[int, ...], str, bool]]:
+    """Find true and false that stand for a number, in lists as well."""
+    if isinstance(value, list) and shape is not None:
+        lists = [each for each in (shape, *shape.members) if each.item is not None]
+        for number, item in enumerate(value if lists else ()):
+            for inside, kind, switch in _switches(item, lists[0].item):
+                yield (number, *inside), kind, switch
+    elif isinstance(value, bool) and shape is not None:
+        annotations = [each.annotation for each in (shape, *shape.members)]
+        kinds = [name for kind, name in _NUMBERS.items() if kind in annotations]
+        if kinds and bool not in annotations and Any not in annotations:
+            yield (), " or ".join(kinds), value
 
 
 def _nodes_of_later(composition: Composition) -> list[BrevettiHydraError]:
