@@ -258,8 +258,14 @@ def job_class_of(search: SearchPath, project: Project, base: type, option: str) 
     """
     arguments = read_overrides([f"job={option}"], project.budget)
     chosen = plan(search, arguments)
-    steering = _steering_tree([file.placed_tree() for file in chosen.files], [])
-    named = _named_target(steering)
+    if project.migrations or any(file.document.version for file in chosen.files):
+        from brevetti_hydra.config.versions import VersionedFiles, load_tables
+
+        versioned = VersionedFiles(load_tables(project), search, chosen.files, allow_lossy=True)
+        layers = versioned.trees(None)
+    else:
+        layers = [file.placed_tree() for file in chosen.files]
+    named = _named_target(_steering_tree(layers, []))
     if named is None:
         raise NoJobChosenError(f"the option 'job={option}' names no class")
     return load_target(named[0], project, base, named[1].place())

@@ -19,7 +19,7 @@ from brevetti_hydra.config.packages import Package, relocations, written_package
 from brevetti_hydra.config.search import SHIPPED
 from brevetti_hydra.config.source import FolderSource
 from brevetti_hydra.config.targets import is_target
-from brevetti_hydra.config.tree_schema import KnownJob, tree_schema
+from brevetti_hydra.config.tree_schema import KnownJob, KnownVersions, tree_schema
 from brevetti_hydra.errors import BrevettiHydraError, NoJobChosenError
 
 if TYPE_CHECKING:
@@ -113,13 +113,14 @@ def editor_schemas(
         for path, (source, document) in documents.items()
         if source.provider != SHIPPED and belongs[path] != _OTHER
     ]
-    names = _Names(own)
+    names, versions = _Names(own), _versions(search, project)
     defaults = DefaultsSchemas(search)
     schemas = {
         names.of(file): tree_schema(
             jobs.of(file.job),
             file.packages,
             defaults.of(file.group),
+            versions=versions,
             is_open=jobs.is_open(file.job),
         )
         for file in {names.of(file): file for file in own}.values()
@@ -147,7 +148,11 @@ def job_schema(
     """
     jobs = _Jobs(search, project, base, job)
     schema = tree_schema(
-        jobs.of(job), [()], DefaultsSchemas(search).of(""), is_open=jobs.is_open(job)
+        jobs.of(job),
+        [()],
+        DefaultsSchemas(search).of(""),
+        versions=_versions(search, project),
+        is_open=jobs.is_open(job),
     )
     return schema, tuple(jobs.problems)
 
@@ -224,6 +229,19 @@ class _Jobs:
     def is_open(self, job: str | None) -> bool:
         """Whether a key may belong to a job that could not be loaded."""
         return job is None and bool(self.problems)
+
+
+def _versions(search: SearchPath, project: Project) -> KnownVersions:
+    """Find the newest version, and whether the primary config is of an older one."""
+    from brevetti_hydra.config.versions import load_tables
+
+    newest = load_tables(project).current
+    stated = search.document(search.primary).version
+    is_old = stated is not None and (
+        (stated.project or newest.project) < newest.project
+        or (stated.harness or newest.harness) < newest.harness
+    )
+    return KnownVersions(newest.project, newest.harness, is_old)
 
 
 def _option_names(search: SearchPath, group: str) -> list[str]:

@@ -13,14 +13,9 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config.packages import Package
 
-__all__ = ["KnownJob", "tree_schema"]
+__all__ = ["ONE_VERSION", "KnownJob", "KnownVersions", "tree_schema"]
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
-_VERSION: Schema = {
-    "type": "integer",
-    "minimum": 0,
-    "description": "the version of the configuration that this file was written for",
-}
 _TEXT: Schema = {"type": "string"}
 _FOLDER: Schema = {"properties": {"dir": _TEXT}}
 # As hydra_node.py reads it.
@@ -71,6 +66,53 @@ _NODES = {
 }
 
 
+class KnownVersions(NamedTuple):
+    """The versions of the configuration.
+
+    Attributes:
+        project: The newest of the project.
+        harness: The newest of the harness's own nodes.
+        is_old: Whether a file that does not say its own is of an older one, as the primary is.
+    """
+
+    project: int
+    harness: int
+    is_old: bool
+
+    def schema(self) -> Schema:
+        """Describe `config_version`."""
+        return {
+            **_number(self.project),
+            "type": ["integer", "object"],
+            "properties": {"project": _number(self.project), "harness": _number(self.harness)},
+            "additionalProperties": False,
+            "minProperties": 1,
+            "description": "the version of the configuration that this file was written for",
+        }
+
+    def judged(self, body: Schema, own: Schema) -> Schema:
+        """Judge a file of today's version alone; others are migrated when they are read."""
+        if self.project == 1 and self.harness == 1:
+            return body
+        today = {
+            "anyOf": [{"const": self.project}, {"type": "object", "properties": self._today()}]
+        }
+        stated: Schema = {"properties": {"config_version": today}}
+        if self.is_old:
+            stated["required"] = ["config_version"]
+        return {"if": stated, "then": body, "else": {"type": "object", "properties": own}}
+
+    def _today(self) -> Schema:
+        return {"project": {"const": self.project}, "harness": {"const": self.harness}}
+
+
+ONE_VERSION = KnownVersions(1, 1, is_old=False)
+
+
+def _number(newest: int) -> Schema:
+    return {"type": "integer", "minimum": 1, "maximum": newest}
+
+
 class KnownJob(NamedTuple):
     """A job by its option, and the shapes of its reserved nodes and settings (the empty name)."""
 
@@ -96,7 +138,8 @@ def tree_schema(
     packages: Sequence[Package],
     defaults: Mapping[str, Schema],
     *,
-    is_open: bool,
+    versions: KnownVersions = ONE_VERSION,
+    is_open: bool = False,
 ) -> Schema:
     """Write the schema of files that go into some packages.
 
@@ -104,10 +147,11 @@ def tree_schema(
         jobs: The jobs that judge them; what one of them takes is right.
         packages: Where the keys may go; () is the root.
         defaults: What describes the defaults list, and what that refers to.
+        versions: Which versions there are: keys of older ones are left alone.
         is_open: Whether other keys are left alone, as a job is not known.
     """
     writer = SchemaWriter()
-    own = {"defaults": {"$ref": "#/definitions/defaults"}, "config_version": _VERSION}
+    own = {"defaults": {"$ref": "#/definitions/defaults"}, "config_version": versions.schema()}
     bodies: list[Schema] = []
     for package in packages:
         bodies += _bodies(jobs, package, writer)
@@ -124,7 +168,7 @@ def tree_schema(
         finished.append(schema)
     return {
         "$schema": _DRAFT,
-        **either(finished),
+        **versions.judged(either(finished), own),
         "definitions": {**writer.definitions, **defaults},
     }
 
