@@ -14,8 +14,13 @@ from brevetti_hydra.cli.report import exit_code_of
 from brevetti_hydra.cli.text import columns
 from brevetti_hydra.config import find_project, open_repository
 from brevetti_hydra.config.modelines import modeline, with_modeline
-from brevetti_hydra.config.schema import EditorSchemas, JudgedFile, editor_schemas, job_schema
-from brevetti_hydra.config.search import own_folders
+from brevetti_hydra.config.schema import (
+    EditorSchemas,
+    JudgedFile,
+    editor_schemas,
+    job_schema,
+    own_folders,
+)
 from brevetti_hydra.errors import ConfigNotFoundError, UsageError
 from brevetti_hydra.job import Job
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra.completion import cache
 from brevetti_hydra.completion.folders import project_folder, shipped_folder
-from brevetti_hydra.config.compose import class_shapes
 from brevetti_hydra.config.fields import Shape, default_of
+from brevetti_hydra.config.job_shapes import class_shapes
 from brevetti_hydra.config.masks import masked_value
 
 if TYPE_CHECKING:

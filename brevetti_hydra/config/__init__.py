@@ -1,6 +1,7 @@
 """From the command line to validated settings."""
 
-from brevetti_hydra.config.compose import Composition, compose, settings_class
+from brevetti_hydra.config.compose import Composition, compose
+from brevetti_hydra.config.job_shapes import settings_class
 from brevetti_hydra.config.overrides import Argument, Flags, Request, read_argv, read_overrides
 from brevetti_hydra.config.project import Project, find_project
 from brevetti_hydra.config.search import Group, Option, list_groups, open_repository

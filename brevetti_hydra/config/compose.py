@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from brevetti_hydra.config.defaults import fill_tree
 from brevetti_hydra.config.fields import Shape, model_shape
 from brevetti_hydra.config.hydra_node import HydraNode, read_hydra_node
 from brevetti_hydra.config.interpolate import Resolution, resolve
+from brevetti_hydra.config.job_shapes import RESERVED_MODELS, RootShape, class_shapes
 from brevetti_hydra.config.layers import CommandLine, info_layer, shape_at, stack
 from brevetti_hydra.config.origins import MISSING, Dropped, Node, Origin, Path, dotted, walk
 from brevetti_hydra.config.overrides import read_overrides
@@ -26,16 +26,11 @@ from brevetti_hydra.config.targets import load_target
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     NoJobChosenError,
-    NotAJobError,
     UnknownSettingError,
 )
 from brevetti_hydra.settings import (
     HARNESS_VERSION,
-    RESERVED_NODES,
-    JobNode,
     JobSettings,
-    PlatformNode,
-    RunNode,
 )
 
 if TYPE_CHECKING:
@@ -46,19 +41,14 @@ if TYPE_CHECKING:
     from brevetti_hydra.config.old_names import OldNames
     from brevetti_hydra.config.opened import Opened
     from brevetti_hydra.config.overrides import Argument, Request
-    from brevetti_hydra.config.search import PlannedDocument
+    from brevetti_hydra.config.planned import PlannedDocument
     from brevetti_hydra.config.versions import VersionedFiles
 
 __all__ = [
     "Composition",
-    "RootShape",
-    "class_shapes",
     "compose",
     "job_class_of",
-    "settings_class",
 ]
-
-_RESERVED_MODELS: dict[str, type] = {"job": JobNode, "platform": PlatformNode, "run": RunNode}
 
 
 class Composition:
@@ -271,53 +261,6 @@ def job_class_of(search: SearchPath, project: Project, base: type, option: str) 
     return load_target(named[0], project, base, named[1].place())
 
 
-def class_shapes(job_class: type) -> dict[str, Shape]:
-    """Describe the reserved nodes by name, and the settings under the empty name."""
-    shapes = {name: model_shape(model) for name, model in _RESERVED_MODELS.items()}
-    shapes[""] = model_shape(settings_class(job_class))
-    return shapes
-
-
-def settings_class(job_class: type) -> type[JobSettings]:
-    """Find the class that a Job's annotation `settings: MySettings` names.
-
-    Raises:
-        NotAJobError: The annotation cannot be resolved, or names no JobSettings.
-    """
-    for owner in job_class.__mro__:
-        annotation = inspect.get_annotations(owner).get("settings")
-        if annotation is None:
-            continue
-        found = _resolved(annotation, owner)
-        if isinstance(found, type) and issubclass(found, JobSettings):
-            return found
-        raise NotAJobError(
-            f"the settings of '{job_class.__name__}' are no JobSettings",
-            notes=[f"they are annotated as {annotation!r}"],
-            hint="write: settings: MySettings, where MySettings derives from JobSettings",
-        )
-    return JobSettings
-
-
-def _resolved(annotation: Any, owner: type) -> Any:
-    """Evaluate an annotation that is text; this one alone, others may be for type checkers only."""
-    import sys
-    import typing
-
-    if not isinstance(annotation, str):
-        return annotation
-    names = vars(sys.modules.get(owner.__module__, typing))
-    alone = type("alone", (), {"__annotations__": {"settings": annotation}})
-    try:
-        return typing.get_type_hints(alone, dict(names), {owner.__name__: owner})["settings"]
-    except NameError as error:
-        raise NotAJobError(
-            f"the settings of '{owner.__name__}' cannot be found",
-            notes=[f"{annotation!r}: {error}"],
-            hint="define or import the settings class at the top of the job's module",
-        ) from error
-
-
 def _load_class(
     composition: Composition,
     steering: Node,
@@ -351,14 +294,14 @@ def _shared(opened: Opened, job_class: type) -> dict[str, Shape]:
 
 def _steering_tree(layers: list[Node], values: list[Argument]) -> Node:
     """Stack the reserved nodes alone: they name the class, and the order of the layers."""
-    shapes = {name: model_shape(model) for name, model in _RESERVED_MODELS.items()}
+    shapes = {name: model_shape(model) for name, model in RESERVED_MODELS.items()}
     root = RootShape({"": model_shape(JobSettings), **shapes})
     tree = Node(Origin("default", "the tree"), children={})
     for layer in layers:
         children = layer.children or {}
-        kept = {name: children[name].copy() for name in _RESERVED_MODELS if name in children}
+        kept = {name: children[name].copy() for name in RESERVED_MODELS if name in children}
         stack(tree, Node(layer.origin, children=kept), root)
-    own = [a for a in values if re.split(r"[.\[]", a.key, maxsplit=1)[0] in _RESERVED_MODELS]
+    own = [a for a in values if re.split(r"[.\[]", a.key, maxsplit=1)[0] in RESERVED_MODELS]
     CommandLine(own, root, tree).apply(tree)
     return tree
 
@@ -399,22 +342,6 @@ def _info_tree(composition: Composition) -> Node | None:
     settings = composition.info.get("settings") or {}
     sent, composition.unknown_sent = info_layer(settings, composition.shape())
     return sent
-
-
-class RootShape(Shape):
-    """The root of the tree: the settings' fields beside the reserved nodes."""
-
-    __slots__ = ("_reserved",)
-
-    def __init__(self, shapes: Mapping[str, Shape]) -> None:
-        super().__init__(shapes[""].annotation)
-        self._reserved = shapes
-
-    def at(self, key: str, tag: object = None) -> Shape | None:
-        """Find the shape of a root key."""
-        if key in RESERVED_NODES:
-            return self._reserved.get(key)
-        return super().at(key, tag)
 
 
 def _hydra_values(composition: Composition) -> dict[str, str]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from brevetti_hydra._masks import MASK
-from brevetti_hydra.config.compose import Composition, RootShape, class_shapes
+from brevetti_hydra.config.compose import Composition
 from brevetti_hydra.config.interpolate import escaped, resolve
+from brevetti_hydra.config.job_shapes import RootShape, class_shapes
 from brevetti_hydra.config.layers import CommandLine, shape_at
 from brevetti_hydra.config.masks import masked_value
 from brevetti_hydra.config.origins import Node, Origin, Path, dotted, node_of, walk

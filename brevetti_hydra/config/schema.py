@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra.config import _hydra
-from brevetti_hydra.config.compose import class_shapes, job_class_of
+from brevetti_hydra.config.compose import job_class_of
 from brevetti_hydra.config.defaults_lists import Entry, entries_of
 from brevetti_hydra.config.defaults_schema import DefaultsSchemas
 from brevetti_hydra.config.documents import Document
+from brevetti_hydra.config.job_shapes import class_shapes
 from brevetti_hydra.config.node_schema import Schema
 from brevetti_hydra.config.packages import Package, relocations, written_package
 from brevetti_hydra.config.search import SHIPPED
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.config.project import Project
     from brevetti_hydra.config.search import SearchPath
 
-__all__ = ["EditorSchemas", "JudgedFile", "editor_schemas", "job_schema"]
+__all__ = ["EditorSchemas", "JudgedFile", "editor_schemas", "job_schema", "own_folders"]
 
 
 class JudgedFile(NamedTuple):
@@ -155,6 +156,13 @@ def job_schema(
         is_open=jobs.is_open(job),
     )
     return schema, tuple(jobs.problems)
+
+
+def own_folders(search: SearchPath) -> list[Path]:
+    """Give the folders of a search path that are the user's own, first match first."""
+    sources = search.repository.get_sources()
+    folders = [source for source in sources if isinstance(source, FolderSource)]
+    return [source.folder for source in folders if source.provider != SHIPPED]
 
 
 class _Jobs:

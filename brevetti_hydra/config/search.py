@@ -49,7 +49,6 @@ __all__ = [
     "describe_defaults",
     "list_groups",
     "open_repository",
-    "own_folders",
     "plan",
     "shipped_folder",
 ]
@@ -194,13 +193,6 @@ def open_repository(
         search = _search_path([*folders, *added], primary, project, folder)
         prepare(search)
     return search
-
-
-def own_folders(search: SearchPath) -> list[Path]:
-    """Give the folders of a search path that are the user's own, first match first."""
-    sources = search.repository.get_sources()
-    folders = [source for source in sources if isinstance(source, FolderSource)]
-    return [source.folder for source in folders if source.provider != SHIPPED]
 
 
 def plan(search: SearchPath, arguments: Sequence[Argument]) -> Plan:

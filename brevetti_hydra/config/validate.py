@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
-from brevetti_hydra.config.compose import Composition, settings_class
 from brevetti_hydra.config.defaults import with_instance_defaults
+from brevetti_hydra.config.job_shapes import settings_class
 from brevetti_hydra.config.layers import shape_at
 from brevetti_hydra.config.origins import MISSING, Node, Path, dotted, node_of, walk
 from brevetti_hydra.config.recorded import recorded_at
@@ -25,6 +25,7 @@ from brevetti_hydra.settings import RESERVED_NODES, JobNode, JobSettings, Platfo
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from brevetti_hydra.config.compose import Composition
     from brevetti_hydra.config.fields import Shape
 
 __all__ = ["Validated", "find_mistakes", "validate"]
