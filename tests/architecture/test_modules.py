@@ -25,8 +25,8 @@ NAMED_BY_OTHERS = {"platform/info.py"}
 
 DOORS = {"config/_hydra.py"}
 
-# errors.py is one list of leaves, and is read as one.
-LINES_AT_MOST = {"errors.py": 700}
+# errors.py is one list of leaves, and is read as one; so are the models of the documents.
+LINES_AT_MOST = {"errors.py": 700, "cli/documents.py": 700}
 
 # What a no-op import may not cost: 30 ms to a second each.
 HEAVY = {
