@@ -22,6 +22,7 @@ from brevetti_hydra.config import (
     validate,
 )
 from brevetti_hydra.config.credentials import known_keys, with_api_key
+from brevetti_hydra.config.effects import LeftOut, find_ineffective, short_command
 from brevetti_hydra.config.recorded import compose_recorded, recorded_nodes, recorded_tree
 from brevetti_hydra.config.secrets import command_words, held_secrets, may_hold_secrets, source_text
 from brevetti_hydra.errors import (
@@ -148,6 +149,7 @@ def open_run(
         logging.getLogger("brevetti_hydra").setLevel(logging.DEBUG)
     nodes = ReservedNodes(validated.job, validated.platform, _with_debug(validated, request))
     secrets = _secrets(composition, validated, request)
+    left_out = find_ineffective(composition, request, Job)
     plan = RunPlan(
         job=job_ref(composition, ready.entry),
         settings=validated.settings,
@@ -170,6 +172,8 @@ def open_run(
         ],
         overrides=[argument.shown for argument in composition.arguments],
         command=command_words(command, composition),
+        short_command=_short_command(command, request, composition, left_out),
+        left_out=[(each.argument.shown, each.reason) for each in left_out],
         info=composition.info,
         start_folder=os.fspath(folder),
         job_dir=request.container.get("job_dir"),
@@ -180,6 +184,17 @@ def open_run(
     )
     context = RunContext(plan, observers=observers, stdout_to_stderr=stdout_to_stderr, git=git)
     return _bind(composition.job_class, validated, context)
+
+
+def _short_command(
+    command: Sequence[str],
+    request: Request,
+    composition: Composition,
+    left_out: Sequence[LeftOut],
+) -> list[str]:
+    if not left_out:
+        return []
+    return command_words(short_command(command, request, left_out), composition)
 
 
 def reopen_run(

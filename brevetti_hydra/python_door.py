@@ -200,7 +200,12 @@ def _joined(
     flags = request.flags
     if config_dir is not None and flags.config_dir is None:
         flags = flags._replace(config_dir=os.fspath(config_dir))
-    return Request((*overrides, *request.arguments), container, api_key, flags)
+    return request._replace(
+        arguments=(*overrides, *request.arguments),
+        container=container,
+        api_key=api_key,
+        flags=flags,
+    )
 
 
 def _prints_only(request: Request, job_class: type[Job], folder: Path) -> bool:

@@ -21,6 +21,7 @@ __all__ = [
     "Attempt",
     "DatasetRef",
     "Failure",
+    "IneffectiveOverride",
     "JobRef",
     "RunRecord",
     "RunState",
@@ -197,6 +198,13 @@ class SourceFile(_Model):
     left_out: str | None = Field(None, description="why there is no copy")
 
 
+class IneffectiveOverride(_Model):
+    """An override without which the run would have been configured alike."""
+
+    override: str = Field(description="as given, without secrets")
+    reason: str
+
+
 class Snapshot(_Model):
     """All inputs of a run, written before its first step (`snapshot.json`)."""
 
@@ -209,6 +217,10 @@ class Snapshot(_Model):
     start_folder: str | None = Field(
         None, description="the working directory of the start; relative buckets mean it"
     )
+    short_command: tuple[str, ...] = Field(
+        (), description="the command line without overrides that had no effect; () if all had"
+    )
+    left_out: tuple[IneffectiveOverride, ...] = ()
     sources: tuple[SourceFile, ...] = ()
     datasets: tuple[DatasetRef, ...] = ()
     environment: dict[str, Any] = Field(

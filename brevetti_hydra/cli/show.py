@@ -24,7 +24,7 @@ from brevetti_hydra.run.history import find_run, read_record, read_snapshot
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from brevetti_hydra.cli.reply import Reply
     from brevetti_hydra.record import Attempt, RunRecord, Snapshot
@@ -96,7 +96,17 @@ def _sections(
     if snapshot is not None:
         yield section("environment", _environment(snapshot.environment))
     yield _failure(record)
-    yield section("command", [one_line(format_command(record.command))] if record.command else [])
+    yield section("command", list(_command(record, snapshot)))
+
+
+def _command(record: RunRecord, snapshot: Snapshot | None) -> Iterator[str]:
+    """Give the line that does the same; what had no effect is told below it."""
+    left_out = snapshot.left_out if snapshot is not None else ()
+    command = (snapshot.short_command if snapshot is not None else ()) or record.command
+    if command:
+        yield one_line(format_command(command))
+    for each in left_out:
+        yield one_line(f"without {each.override}: {each.reason}")
 
 
 def _head(folder: RunFolder, record: RunRecord) -> str:

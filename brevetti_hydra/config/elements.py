@@ -89,7 +89,7 @@ def _in_list(
     index = int(path[depth])
     is_there = -len(now) <= index <= len(now)
     error.notes = (f"it is {written(now)}", *([] if is_there else [f"it has no element {index}"]))
-    is_shown = not argument.is_hidden and not _holds_secrets(shape, path[:depth])
+    is_shown = argument.shown == argument.text and not _holds_secrets(shape, path[:depth])
     if is_there and is_shown and argument.sign != "~":
         changed = _changed(now, index, path[depth + 1 :], argument)
         error.hint = f"give the whole list: {name}={written(changed)}"

@@ -173,6 +173,7 @@ class Request(NamedTuple):
         api_key: The key, from `--api_key`.
         flags: The harness's own flags.
         keys: Words that name keys, where the command takes such.
+        words: The line as it was given.
     """
 
     arguments: tuple[Argument, ...]
@@ -180,6 +181,7 @@ class Request(NamedTuple):
     api_key: SecretStr | None
     flags: Flags
     keys: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 # Flag -> (field, takes a value: "no", "must", "may").
@@ -279,6 +281,7 @@ class _Reader:
             None if api_key is None else SecretStr(api_key),
             Flags(**self._flags),  # type: ignore[arg-type]
             tuple(self._keys),
+            tuple(self._argv),
         )
 
     def _take(self, text: str) -> None:
@@ -354,9 +357,10 @@ class _Reader:
             text = f"{text} {value}"
         name = key.replace("-", "_") if key.replace("-", "_") in CONTAINER_ARGUMENTS else key
         if name not in CONTAINER_ARGUMENTS:
-            self._arguments.append(
-                Argument.literal(key, value, text, f"argument {number}", self._budget)
-            )
+            label = f"argument {number}"
+            argument = Argument.literal(key, value, text, label, self._budget)
+            argument.words = tuple(self._argv[number - 1 : self._position])
+            self._arguments.append(argument)
             return
         if value is None:
             message = f"'--{key}' needs a value"

@@ -196,7 +196,7 @@ def _rejoined(command: Sequence[str], arguments: Sequence[Argument]) -> list[str
     """Put the words together of which the line's reader made one override: `lr = 0.01`."""
     words = list(command)
     for argument in arguments:
-        length = len(argument.words)
+        length = 1 if argument.is_literal else len(argument.words)
         for start in range(len(words) if length > 1 else 0):
             if tuple(words[start : start + length]) == argument.words:
                 words[start : start + length] = [argument.text]

@@ -75,7 +75,7 @@ def override_value(argument: Argument, shape: Shape | None) -> Any:
         raise SweepNotAskedError(
             f"'{argument.shown}' is a sweep, but this is a single run",
             where=argument.origin.place(),
-            hint=sweep_hint(argument.key, "..." if argument.is_hidden else text, shape),
+            hint=sweep_hint(argument.key, text if _is_shown(argument) else "...", shape),
         )
     value = parsed.value()
     if isinstance(value, (dict, list)):
@@ -105,8 +105,13 @@ def _unparsed_value(argument: Argument, shape: Shape | None) -> Any:
         f"'{argument.shown}' cannot be read",
         where=argument.origin.place(),
         notes=[argument.fault or "it does not follow the override grammar"],
-        hint=value_hint(argument.sign, argument.key, "..." if argument.is_hidden else text),
+        hint=value_hint(argument.sign, argument.key, text if _is_shown(argument) else "..."),
     )
+
+
+def _is_shown(argument: Argument) -> bool:
+    """Whether nothing of it is masked, by its type or by its look."""
+    return not argument.is_hidden and argument.shown == argument.text
 
 
 def _with_texts(value: Any, text: str, shape: Shape | None) -> Any:

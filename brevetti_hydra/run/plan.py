@@ -45,6 +45,8 @@ class RunPlan:
         sources: The YAML that took part.
         overrides: The command-line overrides, as given, without secrets.
         command: The command line, without secrets.
+        short_command: The same without the overrides that had no effect; empty where all had.
+        left_out: Those overrides, as shown, each with the reason.
         job_node: The `job` node.
         platform_node: The `platform` node.
         run_node: The `run` node.
@@ -67,6 +69,7 @@ class RunPlan:
         "job",
         "job_dir",
         "job_node",
+        "left_out",
         "origins",
         "overrides",
         "package_folders",
@@ -76,6 +79,7 @@ class RunPlan:
         "secrets",
         "settings",
         "settings_json",
+        "short_command",
         "sources",
         "start_folder",
         "warnings",
@@ -97,6 +101,8 @@ class RunPlan:
         sources: Iterable[ConfigText] = (),
         overrides: Iterable[str] = (),
         command: Iterable[str] = (),
+        short_command: Iterable[str] = (),
+        left_out: Iterable[tuple[str, str]] = (),
         info: Mapping[str, Any] | None = None,
         start_folder: str | None = None,
         job_dir: str | None = None,
@@ -118,6 +124,8 @@ class RunPlan:
         self.sources = tuple(sources)
         self.overrides = tuple(overrides)
         self.command = tuple(command)
+        self.short_command = tuple(short_command)
+        self.left_out = tuple(left_out)
         self.info = None if info is None else dict(info)
         self.start_folder = start_folder
         self.job_dir = job_dir

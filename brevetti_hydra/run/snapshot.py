@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._files import digest_bytes, make_folder, write_whole
 from brevetti_hydra._json import encodable, json_bytes
-from brevetti_hydra.record import DatasetRef, Snapshot, SourceFile
+from brevetti_hydra.record import DatasetRef, IneffectiveOverride, Snapshot, SourceFile
 from brevetti_hydra.run.environment import describe_environment
 from brevetti_hydra.run.git import MOST_PATCH_BYTES, refuse_copy
 from brevetti_hydra.run.ignored import begin_ignored
@@ -103,6 +103,11 @@ def take_snapshot(
         origins=encodable(masking.tree(plan.origins)),
         choices=encodable(masking.tree(plan.choices)),
         start_folder=encodable(plan.start_folder),
+        short_command=encodable(masking.tree(list(plan.short_command))),
+        left_out=tuple(
+            IneffectiveOverride(override=encodable(masking.text(override)), reason=reason)
+            for override, reason in plan.left_out
+        ),
         sources=_copy_sources(plan, folder, masking, ignored.gather()),
         datasets=tuple(_describe(dataset, plan, masking) for dataset in datasets),
         environment=encodable(environment),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra.record import ArtifactRef, Failure, RunState
@@ -86,6 +87,39 @@ def test_document(call: Callable[..., Any], make_run: Callable[..., Any]) -> Non
     assert "completed" == result["run"]["state"]
     assert "3.11.2" == result["snapshot"]["environment"]["python"]
     assert str(folder.root) == result["folder"]
+
+
+def test_the_command_is_shown_without_what_had_no_effect(
+    call: Callable[..., Any], runs_dir: Any
+) -> None:
+    """`show` prints the line that does the same and names the rest; the record keeps it as typed."""
+    argv = ["job=hello", "epochs=3", "epochs", "=", "2", "greeting=hi", "~greeting"]
+    assert 0 == call(*argv).code
+
+    result = call("show", "last", "--json").document["result"]
+
+    assert call("show", "last").out.endswith(
+        " job=hello epochs=2\n"
+        "  without epochs=3: a later one replaces it\n"
+        "  without greeting=hi: a later one takes it away\n"
+        "  without ~greeting: it is so without it\n"
+    )
+    assert ["job=hello", "epochs=3", "epochs=2", "greeting=hi", "~greeting"] == (
+        result["run"]["command"][-5:]
+    )
+    assert ["job=hello", "epochs=2"] == result["snapshot"]["short_command"][-2:]
+
+
+def test_a_snapshot_of_before_shows_the_whole_command(
+    call: Callable[..., Any], make_run: Callable[..., Any]
+) -> None:
+    """Records that do not know which overrides had an effect are read as they were."""
+    folder = make_run()
+    content = json.loads(folder.snapshot.read_text())
+    del content["short_command"], content["left_out"]
+    folder.snapshot.write_text(json.dumps(content))
+
+    assert call("show", "last").out.endswith("\n  brevetti-hydra job=classifier lr=0.01\n")
 
 
 def test_without_snapshot(call: Callable[..., Any], make_run: Callable[..., Any]) -> None:
