@@ -50,6 +50,7 @@ __all__ = [
     "PlannedFile",
     "Pull",
     "Repository",
+    "TooManyLoadsError",
     "cost_of_reading",
     "defaults_result",
     "describe_defaults",
@@ -118,6 +119,10 @@ class DefaultsBranch(NamedTuple):
     children: tuple[DefaultsBranch, ...]
 
 
+class TooManyLoadsError(HydraException):
+    """Defaults lists lead to more files than anybody reads."""
+
+
 class Repository(ConfigRepository):
     """Hydra's repository over given sources, with each config loaded once.
 
@@ -125,15 +130,26 @@ class Repository(ConfigRepository):
     composition does, and lets any installed plugin in.
     """
 
-    def __init__(self, sources: Sequence[ConfigSource]) -> None:
+    def __init__(self, sources: Sequence[ConfigSource], most_loads: int | None = None) -> None:
         # Before the first file is loaded or argument parsed: Hydra 1.3 settles for 1.1 when it is
         # asked before anybody has chosen.
         _choose_behaviour()
         self.sources = list(sources)
+        # How often Hydra may ask in one go: defaults lists may name each other without end.
+        self.most_loads = most_loads
+        self.loads_left: int | None = None
         self._loaded: dict[str, ConfigResult | None] = {}
 
     def load_config(self, config_path: str) -> ConfigResult | None:
-        """Load a config from the first source that has it."""
+        """Load a config from the first source that has it.
+
+        Raises:
+            TooManyLoadsError: The defaults lists lead to each other too often.
+        """
+        if self.loads_left is not None:
+            self.loads_left -= 1
+            if self.loads_left < 0:
+                raise TooManyLoadsError
         if config_path not in self._loaded:
             loaded = super().load_config(config_path)
             for number, entry in enumerate((loaded and loaded.defaults_list) or ()):
@@ -215,6 +231,7 @@ def plan_files(
     """Compute which files take part, lowest first, and the chosen option of each group.
 
     Raises:
+        TooManyLoadsError: Files are asked for more often.
         COMPOSITION_FAULTS: The defaults list or a group override is wrong.
     """
     planned = _defaults_list(repository, primary, overrides)
@@ -243,13 +260,17 @@ def describe_defaults(
 
 
 def _defaults_list(repository: Repository, primary: str, overrides: Sequence[Override]) -> Any:
-    return create_defaults_list(
-        repo=repository,
-        config_name=primary,
-        overrides_list=list(overrides),
-        prepend_hydra=False,
-        skip_missing=False,
-    )
+    repository.loads_left = repository.most_loads
+    try:
+        return create_defaults_list(
+            repo=repository,
+            config_name=primary,
+            overrides_list=list(overrides),
+            prepend_hydra=False,
+            skip_missing=False,
+        )
+    finally:
+        repository.loads_left = None
 
 
 def _branch(tree: Any) -> DefaultsBranch:

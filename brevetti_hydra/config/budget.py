@@ -7,16 +7,28 @@ built. Deep nesting is refused there as well: it ends the recursion of the parse
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
+from brevetti_hydra.config.origins import Node
 from brevetti_hydra.errors import OverBudgetError, Place, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["Budget", "check_override", "check_yaml", "over_references", "too_many_groups"]
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+
+__all__ = [
+    "Budget",
+    "check_override",
+    "check_trees",
+    "check_yaml",
+    "over_references",
+    "too_many_files",
+    "too_many_groups",
+]
 
 
 class Budget(NamedTuple):
@@ -28,6 +40,7 @@ class Budget(NamedTuple):
         nodes: Scalars, lists and mappings of one file, each alias counted in full.
         override_bytes: Size of one override.
         references: Characters of texts with interpolations, each text as often as it is resolved.
+        files: Files that defaults lists name, each as often as it is named.
         groups: Folders on the search path, sub-folders included, where all of them are listed.
     """
 
@@ -36,6 +49,7 @@ class Budget(NamedTuple):
     nodes: int = 100_000
     override_bytes: int = 8_000
     references: int = 30_000
+    files: int = 1_000
     groups: int = 1_000
 
     @classmethod
@@ -107,7 +121,10 @@ def check_override(text: str, label: str, budget: Budget) -> None:
     if size_bytes > budget.override_bytes:
         found = f"{size_bytes:,} bytes"
         raise _over(label, found, f"{budget.override_bytes:,} bytes", "override_bytes")
-    depth = 0
+    # A key of many parts is as deep as a value in as many brackets.
+    depth = _QUOTED.sub("", text.partition("=")[0]).count(".")
+    if depth > budget.depth:
+        raise _over(label, f"deeper than {budget.depth} levels", f"{budget.depth} levels", "depth")
     for character in text:
         if character in "[{(":
             depth += 1
@@ -116,6 +133,56 @@ def check_override(text: str, label: str, budget: Budget) -> None:
                 raise _over(label, found, f"{budget.depth} levels", "depth")
         elif character in "]})":
             depth -= 1
+
+
+def check_trees(trees: Iterable[tuple[str, Node, int]], budget: Budget) -> None:
+    """Refuse files that are over the budget together: one may take part a thousand times.
+
+    Args:
+        trees: Of each file its label, its tree, and how many keys lie above that.
+        budget: The limits.
+
+    Raises:
+        OverBudgetError: They are too deep, or hold too much.
+    """
+    count = 0
+    sizes: dict[int, tuple[int, int]] = {}
+    for label, tree, above in trees:
+        if id(tree) not in sizes:
+            sizes[id(tree)] = _measured(tree)
+        nodes, height = sizes[id(tree)]
+        count += nodes + above
+        if count > budget.nodes:
+            found = f"more than {budget.nodes:,} nodes in all files"
+            raise _over(label, found, f"{budget.nodes:,} nodes", "nodes")
+        if height + above > budget.depth:
+            found = f"deeper than {budget.depth} levels, its package counted"
+            raise _over(label, found, f"{budget.depth} levels", "depth")
+
+
+def _measured(tree: Node) -> tuple[int, int]:
+    """Count the nodes of a tree, and its levels."""
+    count, height = 0, 0
+    level: list[Any] = [tree]
+    while level:
+        count += len(level)
+        height += 1
+        level = [below for node in level for below in _below(node)]
+    return count, height - 1
+
+
+def _below(node: Any) -> Iterable[Any]:
+    if isinstance(node, Node):
+        return node.children.values() if node.children is not None else _below(node.value)
+    if isinstance(node, dict):
+        return node.values()
+    return node if isinstance(node, list) else ()
+
+
+def too_many_files(budget: Budget) -> OverBudgetError:
+    """Give the error of defaults lists that name each other again and again."""
+    found = f"the defaults lists name more than {budget.files:,} files"
+    return _over("the defaults lists", found, f"{budget.files:,} files", "files")
 
 
 def too_many_groups(label: str, budget: Budget) -> OverBudgetError:

@@ -6,11 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from brevetti_hydra.config import _hydra
+from brevetti_hydra.config.groups import list_groups
 from brevetti_hydra.config.node_schema import REFERENCE, REFERENCE_PATTERN, Schema, literal
-from brevetti_hydra.config.search import list_groups
 
 if TYPE_CHECKING:
-    from brevetti_hydra.config.search import Group, SearchPath
+    from brevetti_hydra.config.groups import Group
+    from brevetti_hydra.config.search import SearchPath
 
 __all__ = ["DefaultsSchemas"]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from brevetti_hydra.config.compose import Composition
-    from brevetti_hydra.config.search import Group
+    from brevetti_hydra.config.groups import Group
 
 __all__ = [
     "Further",

@@ -97,10 +97,12 @@ class _Resolver:
         resolution.texts = {path: str(node.value) for path, node in pending}
         most_cost = budget.references
         left = list(pending)
-        if sum(map(cost_of_reading, resolution.texts.values())) > most_cost:
+        prepared = self._prepared(self._tree, left)
+        cost = sum(map(cost_of_reading, resolution.texts.values())) + _size(prepared)
+        if cost > most_cost:
             self._stop(left, budget)
         else:
-            evaluator = self._evaluator(left, most_cost)
+            evaluator = self._evaluator(prepared, left, most_cost)
             while left:
                 path, node = left[0]
                 try:
@@ -117,12 +119,14 @@ class _Resolver:
         resolution.from_environment = _find_hidden(texts, secrets)
         return resolution
 
-    def _evaluator(self, pending: list[tuple[Path, Node]], most_cost: int) -> Evaluator:
+    def _evaluator(
+        self, prepared: Any, pending: list[tuple[Path, Node]], most_cost: int
+    ) -> Evaluator:
         """Build the evaluator; texts that are no interpolations are reported and left out."""
         from brevetti_hydra.config import _hydra
 
         try:
-            return _hydra.Evaluator(_prepared(self._tree, self._hydra_values), most_cost)
+            return _hydra.Evaluator(prepared, most_cost)
         except _hydra.COMPOSITION_FAULTS:
             # OmegaConf reads all texts at once, and does not say which of them it cannot read.
             plain = self._tree.copy()
@@ -135,7 +139,18 @@ class _Resolver:
                     broken = plain.at(path)
                     if broken is not None:
                         broken.value = None
-            return _hydra.Evaluator(_prepared(plain, self._hydra_values), most_cost)
+            return _hydra.Evaluator(self._prepared(plain, pending), most_cost)
+
+    def _prepared(self, tree: Node, pending: list[tuple[Path, Node]]) -> Any:
+        """Give what is needed of the tree as OmegaConf reads it: 30 us a value is much."""
+        wanted: _Wanted = {}
+        for path, node in pending:
+            text = str(_mapped(node.value, self._hydra_values))
+            if _READS_ANYTHING.search(text) or (isinstance(node.value, list) and "${." in text):
+                return _prepared(tree, self._hydra_values, None)
+            for keys in (path, *_named(text, path)):
+                _want(wanted, keys)
+        return _prepared(tree, self._hydra_values, wanted)
 
     def _fail(self, path: Path, node: Node, error: Exception) -> None:
         self._resolution.failed.add(path)
@@ -230,13 +245,40 @@ def has_reference(value: Any) -> bool:
     return isinstance(value, dict) and any(has_reference(item) for item in value.values())
 
 
-def _prepared(node: Node, hydra_values: Mapping[str, str]) -> Any:
+# Keys and what is wanted below them; nothing below means all of it.
+_Wanted = dict[str, "_Wanted"]
+# A name that is put together, and a resolver that may read any key; `oc.env` reads none.
+_READS_ANYTHING = re.compile(r"\$\{[^{}:]*\$\{|\$\{(?!\s*(?:oc\.env|hydra|now)\s*:)[^{}]*:")
+
+
+def _want(wanted: _Wanted, keys: Path) -> None:
+    for depth, key in enumerate(keys, 1):
+        if key in wanted and not wanted[key]:
+            return
+        if depth == len(keys):
+            wanted[key] = {}
+        else:
+            wanted = wanted.setdefault(key, {})
+
+
+def _prepared(node: Node, hydra_values: Mapping[str, str], wanted: _Wanted | None) -> Any:
     """Give the plain tree for OmegaConf: data hidden, `${hydra:...}` filled in."""
     if node.children is not None:
-        return {key: _prepared(child, hydra_values) for key, child in node.children.items()}
+        return {
+            key: _prepared(child, hydra_values, wanted.get(key) if wanted else None)
+            for key, child in node.children.items()
+            if not wanted or key in wanted
+        }
     if not has_reference(node.value):
         return node.value
     return _mapped(node.value, hydra_values) if is_live(node) else _hidden(node.value)
+
+
+def _size(value: Any) -> int:
+    """Count the values of a plain tree; OmegaConf takes as long for two as for a short text."""
+    if isinstance(value, dict):
+        return 2 + sum(map(_size, value.values()))
+    return 2 + sum(map(_size, value)) if isinstance(value, list) else 2
 
 
 def _hidden(value: Any) -> Any:

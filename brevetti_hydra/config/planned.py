@@ -29,6 +29,11 @@ class PlannedDocument(NamedTuple):
     package: str
     by: Via | None
 
+    @property
+    def depth(self) -> int:
+        """Keys above those of the file."""
+        return self.package.count(".") + bool(self.package)
+
     def placed_tree(self) -> Node:
         """Give a copy of the file's tree, moved into its package."""
         via = () if self.by is None else (self.by,)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from brevetti_hydra.config import _hydra
 from brevetti_hydra.config.added_folders import added_folder, listed
-from brevetti_hydra.config.budget import Budget, too_many_groups
+from brevetti_hydra.config.budget import Budget, check_trees, too_many_files
 from brevetti_hydra.config.faults import (
     composition_error,
     config_not_found,
@@ -42,12 +42,9 @@ if TYPE_CHECKING:
 __all__ = [
     "PRIMARY",
     "SHIPPED",
-    "Group",
-    "Option",
     "Plan",
     "SearchPath",
     "describe_defaults",
-    "list_groups",
     "open_repository",
     "plan",
     "shipped_folder",
@@ -58,6 +55,8 @@ _Answer = TypeVar("_Answer")
 # The primary config that the harness ships; another name than Hydra's customary `config`, so that
 # a user's `conf/config.yaml` does not shadow it by accident.
 PRIMARY = "brevetti"
+# How often Hydra asks for each file, about.
+_LOADS_OF_A_FILE = 3
 
 # Provider of the folder that the harness ships, unless it is the user's own `./conf`.
 SHIPPED = "brevetti_hydra"
@@ -120,21 +119,6 @@ class Plan(NamedTuple):
     files: list[PlannedDocument]
     choices: dict[str, str | None]
     values: list[Argument]
-
-
-class Option(NamedTuple):
-    """One option of a group: its name, first comment line, and file."""
-
-    name: str
-    summary: str
-    label: str
-
-
-class Group(NamedTuple):
-    """A group and its options."""
-
-    name: str
-    options: tuple[Option, ...]
 
 
 def shipped_folder() -> Path:
@@ -216,6 +200,8 @@ def plan(search: SearchPath, arguments: Sequence[Argument]) -> Plan:
         )
         for file in files
     ]
+    placed = [(each.document.label, each.document.tree, each.depth) for each in planned]
+    check_trees(placed, search.budget)
     return Plan(planned, choices, values)
 
 
@@ -245,54 +231,13 @@ def _asked(
         overrides = [_with_sign(group, signs.get(group.text, group.sign)) for group in groups]
         try:
             return ask(search.repository, search.primary, overrides)
+        except _hydra.TooManyLoadsError as error:
+            raise too_many_files(search.budget) from error
         except _hydra.COMPOSITION_FAULTS as error:
             turned = _turned(error, groups, signs)
             if turned is None:
                 raise composition_error(error, search.repository, arguments) from error
             signs.update(turned)
-
-
-def list_groups(search: SearchPath) -> list[Group]:
-    """Give every group with its options, sorted.
-
-    Raises:
-        OverBudgetError: The search path has more groups than the budget allows.
-    """
-    names: set[str] = set()
-    pending = [""]
-    while pending:
-        parent = pending.pop()
-        for source in search.repository.get_sources():
-            for name in source.list(parent, _hydra.ObjectType.GROUP):
-                full = f"{parent}/{name}" if parent else name
-                if full not in names:
-                    names.add(full)
-                    pending.append(full)
-                if len(names) > search.budget.groups:
-                    raise too_many_groups(source.path, search.budget)
-    groups = []
-    for name in sorted(names):
-        options = search.repository.get_group_options(name)
-        groups.append(Group(name, tuple(_option(search, name, option) for option in options)))
-    return [group for group in groups if group.options]
-
-
-def _option(search: SearchPath, group: str, name: str) -> Option:
-    try:
-        document = search.document(f"{group}/{name}")
-    except BrevettiHydraError as error:
-        return Option(name, f"(cannot be read: {error.message})", "")
-    comments = (
-        line.strip().lstrip("#").strip()
-        for line in document.text.splitlines()
-        if line.strip().startswith("#")
-    )
-    summary = next((line for line in comments if line and not _is_directive(line)), "")
-    return Option(name, summary, document.label)
-
-
-def _is_directive(line: str) -> bool:
-    return line.startswith(("@", "yaml-language-server:"))
 
 
 def _search_path(
@@ -308,7 +253,7 @@ def _search_path(
         seen.add(real)
         sources.append(FolderSource(provider, path, _label(path, folder), project.budget))
     sources.append(ClassSource())
-    repository = _hydra.Repository(sources)
+    repository = _hydra.Repository(sources, project.budget.files * _LOADS_OF_A_FILE)
     if not repository.config_exists(primary):
         raise config_not_found(primary, repository)
     return SearchPath(repository, primary, project.budget)

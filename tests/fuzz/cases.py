@@ -23,12 +23,14 @@ class Case(NamedTuple):
         files: Path in the project -> content; a path that is not here is not there, either.
         argv: The words of the command line.
         is_sent_alone: Whether nothing but info.json can ask for the environment.
+        turn: Its number, which says which of many questions are asked.
     """
 
     kind: str
     files: dict[str, bytes]
     argv: list[str]
     is_sent_alone: bool = False
+    turn: int = 0
 
     def write(self, folder: Path) -> None:
         """Save the case: readable files, and `case.json` from which `read` gets all of it."""
@@ -38,6 +40,7 @@ class Case(NamedTuple):
             "argv": [base64.b85encode(_bytes(word)).decode() for word in self.argv],
             "files": {n: base64.b85encode(content).decode() for n, content in self.files.items()},
             "is_sent_alone": self.is_sent_alone,
+            "turn": self.turn,
             "shown": [word if len(word) < 300 else f"{word[:300]}..." for word in self.argv],
         }
         (folder / "case.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
@@ -55,6 +58,7 @@ class Case(NamedTuple):
             {name: base64.b85decode(text) for name, text in document["files"].items()},
             [base64.b85decode(t).decode("utf-8", "surrogatepass") for t in document["argv"]],
             document["is_sent_alone"],
+            document["turn"],
         )
 
 

@@ -70,7 +70,7 @@ class Worker:
         signatures: set[str] = set()
         failures: list[Failure] = []
         slowest, cpu_s, growth_bytes = "", 0.0, 0
-        for way, execute in ways(case, self.folder).items():
+        for way, execute in self._ways(case).items():
             before_bytes = _fresh_peak()
             start_s = time.process_time()
             with self._watch.watching(case, way) as seen, _captured() as streams:
@@ -100,6 +100,17 @@ class Worker:
             is_spent and bool(self._warm_bytes),
         )
 
+    def _ways(self, case: Case) -> dict[str, Callable[[], object]]:
+        found: dict[str, Callable[[], object]] = {"open": partial(_open, case.argv, self.folder)}
+        for words in ways(case):
+            own = (
+                words[: len(words) - len(case.argv)]
+                if words[-len(case.argv) :] == case.argv
+                else words
+            )
+            found[" ".join(own)] = partial(_line, words)
+        return found
+
     def _lay_out(self, case: Case) -> None:
         for entry in self.folder.iterdir():
             if entry.is_dir():
@@ -112,19 +123,43 @@ class Worker:
             path.write_bytes(content)
 
 
-def ways(case: Case, folder: Path) -> dict[str, Callable[[], object]]:
-    """Give everything that is asked of a configuration; nothing of it starts a job."""
+def ways(case: Case) -> list[list[str]]:
+    """Give what is asked of a configuration on the command line; nothing of it starts a job.
+
+    Each case opens a run; of the lines that answer it takes some, in turns, so that 10,000 cases
+    take minutes.
+    """
     from brevetti_hydra.cli.commands import COMMANDS
 
-    found: dict[str, Callable[[], object]] = {"open": lambda: _open(case.argv, folder)}
-    for flags in (["--cfg", "job"], ["--cfg", "job", "--resolve"], ["--info"], ["--help"]):
-        found[" ".join(flags)] = partial(_line, [*flags, *case.argv])
-    found["--json --cfg job"] = lambda: _line(["--json", "--cfg", "job", *case.argv])
-    for command in ("explain", "config check", "config schema"):
-        if command in COMMANDS:
-            words = case.argv if command == "explain" else []
-            found[command] = partial(_line, [*command.split(), *words])
-    return found
+    lines = [[*flags, *case.argv] for flags in _FLAGS]
+    lines += [
+        [*name.split(), *(case.argv if takes_line else [])]
+        for name, takes_line in _COMMANDS.items()
+        if name.removeprefix("--json ").removesuffix(" --diff") in COMMANDS
+    ]
+    first = case.turn * _LINES_OF_A_CASE
+    return [lines[(first + step) % len(lines)] for step in range(min(_LINES_OF_A_CASE, len(lines)))]
+
+
+_LINES_OF_A_CASE = 3
+_FLAGS = (
+    *(
+        ["--cfg", "job"],
+        ["--help"],
+        ["--cfg", "job", "--resolve"],
+        ["--info"],
+        ["--json", "--help"],
+    ),
+    *(["--json", "--cfg", "job"], ["--info=defaults-tree"]),
+)
+# Command -> whether it takes a run's line.
+_COMMANDS = {
+    "explain": True,
+    "--json explain": True,
+    "config check": False,
+    "config schema": False,
+    "config migrate --diff": False,
+}
 
 
 def _open(argv: list[str], folder: Path) -> None:
