@@ -212,9 +212,10 @@ class VersionResult(_Value):
 class StepFields(_Value):
     """By what a value came to its place."""
 
-    place: str = Field(description="where that stands; '' for the writer's own place")
+    place: str = Field(description="where that stands; '' for a note about the writer's own place")
     text: str = Field(
-        description="'- job: classifier', '<<', '*' (an alias), '${model}', or the other name"
+        description="what stands there: '- job: classifier', '<<', '*' (an alias), '&' (the anchor "
+        "whose value an alias repeats), '${model}'; '' of an argument"
     )
 
 

@@ -8,6 +8,7 @@ import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from brevetti_hydra._masks import MASK
 from brevetti_hydra.cli.text import cut, one_line, pad, width_of
 from brevetti_hydra.config.origins import MISSING
 
@@ -51,7 +52,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(value_text, value))}]"
     text = str(value)
-    if isinstance(value, str) and _ODD.fullmatch(text) and text != MISSING:
+    if isinstance(value, str) and _ODD.fullmatch(text) and text not in {MISSING, MASK}:
         return json.dumps(text, ensure_ascii=False)
     return one_line(text)
 
@@ -100,12 +101,12 @@ class _Table:
 
 def _lines(explanation: Explanation, width: int) -> Iterator[str]:
     writers = explanation.writers
-    value = max((width_of(_written(writer)) for writer in writers), default=0)
+    value = max((width_of(value_text(writer.value)) for writer in writers), default=0)
     place = max((width_of(one_line(writer.place)) for writer in writers), default=0)
-    table = _Table(width, min(value, max(width // 4, 12)), min(place, width // 2))
+    table = _Table(width, min(value, max(width // 3, 12)), min(place, width // 2))
     yield from _head(explanation, table)
     for writer in explanation.writers:
-        yield from table.row(_written(writer), writer.place, _notes(writer))
+        yield from table.row(value_text(writer.value), writer.place, _notes(writer))
     for target in explanation.targets:
         yield from _target(target, table, 2)
     for loss in explanation.dropped:
@@ -127,7 +128,8 @@ def _head(explanation: Explanation, table: _Table) -> Iterator[str]:
     bounds = f"({explanation.bounds})" if explanation.bounds else ""
     kind = " ".join(filter(None, (explanation.type, bounds)))
     if not kind:
-        kind = "no setting has this name"
+        is_of_hydra = explanation.key.partition(".")[0] == "hydra"
+        kind = "of Hydra" if is_of_hydra else "no setting has this name"
     head = f"{one_line(explanation.key)} = {value_text(explanation.value)}"
     facts = [kind, one_line(explanation.description)] if explanation.description else [kind]
     line = "  ".join([head, *facts])
@@ -138,16 +140,14 @@ def _head(explanation: Explanation, table: _Table) -> Iterator[str]:
     yield from table.wrapped("  ".join(facts), 4)
 
 
-def _written(writer: Writer) -> str:
-    if writer.default_of and writer.value == MISSING:
-        return ""
-    return value_text(writer.value)
-
-
 def _step(step: Step) -> str:
-    if not step.place:
-        return f"as '{one_line(step.text)}'"
-    return f"by {one_line(f'{step.place} {step.text}'.rstrip())}"
+    place, text = one_line(step.place), one_line(step.text)
+    if not place:
+        return text
+    if text == "&":
+        return f"the value of the anchor at {place}"
+    words = {"<<": "<< at ", "*": "the alias at "}
+    return f"by {words[text]}{place}" if text in words else f"by {place} {text}".rstrip()
 
 
 def _target(target: Target, table: _Table, indent: int) -> Iterator[str]:
@@ -164,8 +164,8 @@ def _target(target: Target, table: _Table, indent: int) -> Iterator[str]:
         return
     text = name
     if target.writer is not None:
-        steps = "".join(f", {_step(step)}" for step in target.writer.by)
-        text = f"{name} is {value_text(target.value)}: {one_line(target.writer.place)}{steps}"
+        note = f", {_notes(target.writer)[0]}".removesuffix(", ")
+        text = f"{name} is {value_text(target.value)}: {one_line(target.writer.place)}{note}"
     elif target.kind == "hydra":
         text = f"{name} is {value_text(target.value)}"
     yield from table.wrapped(text, indent)
@@ -174,18 +174,18 @@ def _target(target: Target, table: _Table, indent: int) -> Iterator[str]:
 
 
 def _loss(loss: Loss, explanation: Explanation) -> str:
-    writer = loss.writer
-    by = one_line(loss.by.place)
-    wrote = f"{one_line(writer.place)} wrote {loss.key}={value_text(writer.value)}"
-    if writer.by:
-        wrote += f" ({', '.join(map(_step, writer.by))})"
+    """Say in a sentence what was taken away, and by whom."""
+    writer, by = loss.writer, one_line(loss.by.place)
+    pair = f"{loss.key}={value_text(writer.value)}"
+    place = one_line(writer.place)
+    how = f" ({', '.join(map(_step, writer.by))})" if writer.by else ""
     if loss.reason == "switch":
-        return f"dropped: {wrote}, which '{loss.tag}' does not have"
-    if loss.reason == "deletion":
-        writers = explanation.writers
-        is_default = bool(writers) and writers[0].kind == "default"
-        back = "went back to the default, and " if is_default else ""
-        return f"{by} {back}took away what {wrote}"
+        return f"dropped: {place} wrote {pair}, which '{loss.tag}' does not have{how}"
     if loss.reason == "open":
-        return f"to no effect: {wrote}, which leaves a key open that has a value"
-    return f"replaced as a whole by {by}: {wrote}"
+        return f"{place} wrote {pair}, which replaces nothing{how}"
+    if loss.reason == "replaced":
+        return f"{by} replaced all that stood there: {pair} from {place}{how}"
+    writers = explanation.writers
+    is_default = bool(writers) and writers[0].kind == "default"
+    back = " and went back to the default" if is_default else ""
+    return f"{by} took away {pair} from {place}{how}{back}"

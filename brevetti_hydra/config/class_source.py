@@ -158,7 +158,9 @@ def _declaring(field: Field, below: tuple[str, ...]) -> Field:
         inner = _shape_of(kind).field(key)
         if inner is None:
             break
-        if not _is_given(value, inner):
+        is_switch = key == field.shape.discriminator
+        # Which variant stands there, the instance as a whole says.
+        if not is_switch and not _is_given(value, inner):
             field = inner
         value = getattr(value, inner.attribute, None)
     return field

@@ -298,8 +298,15 @@ class _Builder:
                 origin,
                 value=self._plain(node),
                 inside=lambda path: self._locate(node, path),
+                via=self._anchored(node, mark),
             )
-        return Node(origin, value=self._plain(node))
+        return Node(origin, value=self._plain(node), via=self._anchored(node, mark))
+
+    def _anchored(self, node: yaml.Node, mark: yaml.Mark | None) -> tuple[Via, ...]:
+        """Say where the value of `key: *alias` stands."""
+        if mark is None or node.start_mark.index >= mark.index:
+            return ()
+        return (Via(self._origin(node.start_mark), "&"),)
 
     def _children(self, node: yaml.MappingNode) -> dict[str, Node]:
         _check_tag(node, "map")

@@ -42,7 +42,6 @@ __all__ = ["explain"]
 
 _PART = re.compile(r"\[(\d+)\]|\[(?:'([^']*)'|\"([^\"]*)\")\]|([^.\[\]]+)")
 _API_KEY = ("platform", "api_key")
-_MOST_HOPS = 16
 
 
 def explain(composition: Composition, keys: Sequence[str] = ()) -> list[Explanation]:
@@ -321,6 +320,8 @@ class _Explainer:
         origin = node.origin
         value = self._shown(node.plain(), place, is_written=True)
         by = tuple(self._step(each, origin) for each in (*node.via, *via))
+        if origin.note:
+            by = (Step("", origin.note), *by)
         if origin.kind == "default" and origin.field is not None:
             return self._default_writer(origin.field, place, value)
         file, line, column = None, origin.line, None
@@ -352,12 +353,12 @@ class _Explainer:
             return Step("", text)
         return Step(via.origin.label, text)
 
-    def _targets(self, node: Node, path: Path, hops: int = 0) -> tuple[Target, ...]:
-        if hops > _MOST_HOPS:
+    def _targets(self, node: Node, path: Path, seen: tuple[Path, ...] = ()) -> tuple[Target, ...]:
+        if path in seen:  # in the end it refers to itself
             return ()
-        return tuple(self._target(each, hops) for each in references_of(node, path))
+        return tuple(self._target(each, (*seen, path)) for each in references_of(node, path))
 
-    def _target(self, reference: Reference, hops: int) -> Target:
+    def _target(self, reference: Reference, seen: tuple[Path, ...]) -> Target:
         text, kind, name, path, fallback = reference
         text = self._masking.text(text)
         writer, value = None, None
@@ -370,7 +371,7 @@ class _Explainer:
                 place = self._place(found.path)
                 value = self._value(found.node, place)
                 writer = self._writer(found.node, place, found.via)
-                targets = self._targets(found.node, found.path, hops + 1)
+                targets = self._targets(found.node, found.path, seen)
             name = dotted(path)
         elif kind == "hydra":
             value = self._composition.hydra_values.get(name.strip())

@@ -14,7 +14,8 @@ class Step(NamedTuple):
 
     Attributes:
         place: Where that stands; "" where it is the writer's own place.
-        text: What stands there: `- job: classifier`, `<<`, `${model}`; "" of an argument.
+        text: What stands there: `- job: classifier`, `<<`, `*` (an alias), `&` (the anchor whose
+            value an alias repeats), `${model}`; "" of an argument. Without a place, a note.
     """
 
     place: str

@@ -79,14 +79,15 @@ class CommandLine:
 
     Attributes:
         layer: The values, a later argument over an earlier one.
-        deletions: What `~key` takes away from the layers beneath.
+        deletions: What is taken away from the layers beneath: by `~key`, or by `m=null` where
+            `m.x=1` follows.
         problems: What is wrong with single arguments.
         dropped: What arguments took away from each other and from the layers beneath.
     """
 
     def __init__(self, arguments: Sequence[Argument], shape: Shape, below: Node) -> None:
         self.layer = Node(Origin("argument", "the command line"), children={})
-        self.deletions: list[tuple[Path, Argument]] = []
+        self.deletions: list[tuple[Path, Node, Literal["deletion", "replaced"]]] = []
         self.problems: list[BrevettiHydraError] = []
         self.dropped: list[Dropped] = []
         self._shape = shape
@@ -133,7 +134,7 @@ class CommandLine:
             )
         tree = node_of(value, argument.origin)
         tree = self._of_dataset(path, tree)
-        self._forget_replaced(path, argument)
+        self._forget_replaced(path)
         for key in reversed(path):
             tree = Node(argument.origin, children={key: tree})
         # An argument replaces a reference that another argument set; it does not extend its target.
@@ -163,15 +164,15 @@ class CommandLine:
 
             raise wrong_key(argument)
 
-    def _forget_replaced(self, path: Path, argument: Argument) -> None:
+    def _forget_replaced(self, path: Path) -> None:
         """Of `m=null m.x=1`, keep that the first took away what lies beneath."""
         for depth in range(1, len(path)):
             earlier = self.layer.at(path[:depth])
             if earlier is not None and earlier.children is None:
-                self.deletions.append((path[:depth], argument))
+                self.deletions.append((path[:depth], earlier, "replaced"))
 
     def _delete(self, path: Path, argument: Argument) -> None:
-        replaced = self._take_out(self.layer, path, argument)
+        replaced = self._take_out(self.layer, path, Node(argument.origin), "deletion")
         if argument.parsed is not None and argument.parsed.value() is not None:
             self._check_value(path, argument, replaced or self._written.at(path))
         if self._is_unknown(path):
@@ -181,7 +182,7 @@ class CommandLine:
                 tree = Node(argument.origin, children={key: tree})
             merge(self.layer, tree)
             return
-        self.deletions.append((path, argument))
+        self.deletions.append((path, Node(argument.origin), "deletion"))
 
     def _is_unknown(self, path: Path) -> bool:
         """Whether no model knows a key, or one above it, and nobody has written it."""
@@ -203,21 +204,21 @@ class CommandLine:
 
     def apply(self, root: Node) -> None:
         """Lay the command line over the tree."""
-        for path, argument in self.deletions:
-            self._take_out(root, path, argument)
+        for path, by, reason in self.deletions:
+            self._take_out(root, path, by, reason)
         _keep_buckets(root, self.layer)
         self.dropped += stack(root, self.layer, self._shape)
 
-    def _take_out(self, root: Node, path: Path, argument: Argument) -> Node | None:
+    def _take_out(
+        self, root: Node, path: Path, by: Node, reason: Literal["deletion", "replaced"]
+    ) -> Node | None:
         """Take a key out of a tree, and keep who wrote it and who took it away."""
         holder = root.at(path[:-1])
         if holder is None or holder.children is None:
             return None
         taken = holder.children.pop(path[-1], None)
         if taken is not None:
-            reason: Literal["deletion", "replaced"]
-            reason = "deletion" if argument.sign == "~" else "replaced"
-            self.dropped.append(Dropped(path, taken, Node(argument.origin), reason))
+            self.dropped.append(Dropped(path, taken, by, reason))
         return taken
 
     def _check_value(self, path: Path, argument: Argument, now: Node | None) -> None:
@@ -329,7 +330,7 @@ def _rename_aliases(layer: Node, shape: Shape) -> None:
         # Of two names for one field in a layer, the one further down wins.
         name = field.name if field is not None else key
         if name != key:
-            child.via = (Via(child.origin, key), *child.via)
+            child.via = (Via(child.origin, f"written as '{key}'"), *child.via)
         merge(layer, Node(layer.origin, children={name: child}))
 
 

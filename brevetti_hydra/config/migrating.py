@@ -147,7 +147,7 @@ class Migration:
         origin = node.origin
         for path, each in zip(into, values, strict=True):
             changed = node_of(each, origin)
-            changed.covered, changed.inside = node.covered, node.inside
+            changed.covered, changed.inside, changed.via = node.covered, node.inside, node.via
             self._note(changed, old)
             self._put(path, changed)
         return origin
