@@ -21,7 +21,7 @@ from brevetti_hydra.config.schema import (
     job_schema,
     own_folders,
 )
-from brevetti_hydra.errors import ConfigNotFoundError, UsageError
+from brevetti_hydra.errors import ConfigNotFoundError, StorageWriteError, UsageError
 from brevetti_hydra.job import Job
 
 if TYPE_CHECKING:
@@ -72,24 +72,24 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     project = find_project(here)
     search = open_repository(request, project, here)
     if arguments.out is None and not arguments.write_modelines:
-        schema, problems = job_schema(search, project, Job, arguments.job)
+        schema, left_out = job_schema(search, project, Job, arguments.job)
         reply.say(_json_text(schema))
-        return _end({"schema": schema, "written": [], "files": []}, problems, reply)
+        return _end({"schema": schema, "written": [], "files": []}, left_out, reply)
     made = editor_schemas(search, project, Job, job=arguments.job)
-    folder = _target_folder(arguments.out, own_folders(search))
+    folder = _target_folder(arguments.out, own_folders(search, project))
     written = _write_schemas(folder, made)
     lines = [modeline(file.path, folder / file.schema) for file in made.files]
-    changed = [
-        arguments.write_modelines and _write_modeline(file.path, line)
-        for file, line in zip(made.files, lines, strict=True)
-    ]
+    problems = list(made.problems)
+    changed = [False] * len(lines)
+    if arguments.write_modelines:
+        changed = _write_modelines(made, lines, problems)
     _say(made, folder, lines, changed, reply)
     files = [
         _fields(file, folder, line, is_changed=is_changed)
         for file, line, is_changed in zip(made.files, lines, changed, strict=True)
     ]
     answer = {"schema": None, "written": [str(path) for path in written], "files": files}
-    return _end(answer, made.problems, reply)
+    return _end(answer, problems, reply)
 
 
 def _target_folder(named: str | None, own: Sequence[Path]) -> Path:
@@ -111,10 +111,29 @@ def _write_schemas(folder: Path, made: EditorSchemas) -> list[Path]:
         path = folder / name
         content = _json_text(schema).encode() + b"\n"
         if not path.is_file() or path.read_bytes() != content:
-            make_folder(path.parent, point="schema.folder")
-            write_whole(path, content, point="schema.written", durable=False)
+            try:
+                make_folder(path.parent, point="schema.folder")
+                write_whole(path, content, point="schema.written", durable=False)
+            except StorageWriteError as error:
+                error.hint = "make room or rights there, or name another folder: --out DIR"
+                raise
         paths.append(path)
     return paths
+
+
+def _write_modelines(
+    made: EditorSchemas, lines: Sequence[str], problems: list[BrevettiHydraError]
+) -> list[bool]:
+    """Put the lines into the files; one that cannot be written does not keep the others."""
+    changed = []
+    for file, line in zip(made.files, lines, strict=True):
+        try:
+            changed.append(_write_modeline(file.path, line))
+        except (ConfigNotFoundError, StorageWriteError) as error:
+            error.hint = "make room or rights there"
+            problems.append(error)
+            changed.append(False)
+    return changed
 
 
 def _write_modeline(path: Path, line: str) -> bool:

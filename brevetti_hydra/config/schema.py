@@ -105,14 +105,15 @@ def editor_schemas(
         BrevettiHydraError: The job that is named cannot be loaded.
     """
     jobs = _Jobs(search, project, base, job)
-    documents = dict(_documents(search, jobs.problems))
+    unread: list[BrevettiHydraError] = []
+    documents = dict(_documents(search, unread))
     # All of them first: what one file says of a job counts for the others.
     belongs = {path: jobs.find(_job_of(path, doc)) for path, (_, doc) in documents.items()}
     moved = relocations({path: document for path, (_, document) in documents.items()})
     own = [
         _Own(source, path, document, _packages(path, document, moved, jobs), belongs[path])
         for path, (source, document) in documents.items()
-        if source.provider != SHIPPED and belongs[path] != _OTHER
+        if _is_own(source, project) and belongs[path] != _OTHER
     ]
     names, versions = _Names(own), _versions(search, project)
     defaults = DefaultsSchemas(search)
@@ -127,7 +128,10 @@ def editor_schemas(
         for file in {names.of(file): file for file in own}.values()
     }
     files = tuple(file.judged_by(names.of(file)) for file in own)
-    return EditorSchemas(schemas, files, tuple(jobs.problems), _is_without_job(search, jobs))
+    # A job's file that cannot be read is told of once.
+    told = {problem.message for problem in jobs.problems}
+    problems = (*jobs.problems, *(each for each in unread if each.message not in told))
+    return EditorSchemas(schemas, files, problems, _is_without_job(search, jobs))
 
 
 def job_schema(
@@ -158,11 +162,18 @@ def job_schema(
     return schema, tuple(jobs.problems)
 
 
-def own_folders(search: SearchPath) -> list[Path]:
+def own_folders(search: SearchPath, project: Project) -> list[Path]:
     """Give the folders of a search path that are the user's own, first match first."""
     sources = search.repository.get_sources()
     folders = [source for source in sources if isinstance(source, FolderSource)]
-    return [source.folder for source in folders if source.provider != SHIPPED]
+    return [source.folder for source in folders if _is_own(source, project)]
+
+
+def _is_own(source: FolderSource, project: Project) -> bool:
+    """Whether a folder is the project's, or was named on the line; others are left alone."""
+    if source.provider == "hydra.searchpath":
+        return project.holds(source.folder / "any.yaml")
+    return source.provider != SHIPPED
 
 
 class _Jobs:
@@ -214,8 +225,9 @@ class _Jobs:
             The job; None for all of them; `_OTHER` where another one is asked for.
         """
         if self._alone is None:
-            is_known = claimed is not None and self._try(claimed) is not None
-            return claimed if is_known else None
+            # Another option than there is will be marked where it is chosen.
+            is_known = claimed in self.known or (claimed is not None and is_target(claimed))
+            return claimed if is_known and self._try(str(claimed)) is not None else None
         if claimed in {None, self._alone}:
             return self._alone
         try:

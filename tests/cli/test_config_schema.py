@@ -187,3 +187,38 @@ def test_without_configuration_there_is_nothing_to_write(
     assert 2 == refused.code
     assert "there is no folder of configuration to write to" in refused.err
     assert [] == list(tmp_path.iterdir())
+
+
+def test_files_that_cannot_be_read_do_not_keep_the_others(
+    call: Callable[..., Any], folder: Path
+) -> None:
+    """What is no YAML is named and left alone; every other file gets its line."""
+    (folder / "conf/experiment/torn.yaml").write_bytes(b"a: [\n")
+    (folder / "conf/experiment/other.yaml").write_bytes(b"\xff\xfe")
+
+    answer = call("config", "schema", "--write-modelines")
+
+    assert 2 == answer.code
+    assert "'conf/experiment/torn.yaml' is no valid YAML" in answer.err
+    assert "'conf/experiment/other.yaml' is no UTF-8 text" in answer.err
+    assert "2 files changed" in answer.out
+    assert b"a: [\n" == (folder / "conf/experiment/torn.yaml").read_bytes()
+    schema = json.loads((folder / "conf/.schema/experiment.json").read_bytes())
+    assert schema["additionalProperties"] is False
+
+
+def test_files_outside_of_the_project_are_left_alone(
+    call: Callable[..., Any], folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A folder of the search path that lies elsewhere counts, and gets no lines."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "experiment").mkdir()
+    (elsewhere / "experiment" / "theirs.yaml").write_text(EXPERIMENT, encoding="utf-8")
+    primary = f"defaults: [job: null, _self_]\nhydra: {{searchpath: ['{elsewhere}']}}\n"
+    (folder / "conf/brevetti.yaml").write_text(primary, encoding="utf-8")
+
+    answer = call("config", "schema", "--write-modelines")
+
+    assert "theirs" not in answer.out
+    assert EXPERIMENT == (elsewhere / "experiment/theirs.yaml").read_text(encoding="utf-8")
+    assert "theirs" in (folder / "conf/.schema/experiment.json").read_text(encoding="utf-8")
