@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from brevetti_hydra.config.compose import Composition, RootShape, compose
+from brevetti_hydra.config.compose import Composition, compose
 from brevetti_hydra.config.defaults import fill_defaults
 from brevetti_hydra.config.defaults_lists import entries_of
+from brevetti_hydra.config.job_shapes import RootShape
 from brevetti_hydra.config.layers import shape_at
 from brevetti_hydra.config.origins import Node, Origin, walk
 from brevetti_hydra.config.overrides import Argument
