@@ -74,6 +74,8 @@ def open_from_python(
     try:
         budget = find_project(folder).budget
         request = read_argv(arguments, budget)
+        if not is_program:
+            request = request._replace(word_count=0)  # the recorded line is the process's own
         request = _joined(request, given, read_overrides(overrides, budget), config_dir)
         request = with_api_key(request)
         if request.flags.json is not None:

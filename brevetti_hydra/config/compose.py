@@ -212,6 +212,7 @@ def _compose(
         layers = versioned.trees(None)
     else:
         layers = [file.placed_tree() for file in chosen.files]
+    _refuse_targets(composition, layers)
     steering = _steering_tree(layers, chosen.values)
     _load_class(composition, steering, base, job_class, target, opened)
     root = RootShape(composition.shapes)
@@ -236,6 +237,22 @@ def _compose(
         composition.project.budget,
     )
     composition.problems += composition.resolution.problems
+
+
+def _refuse_targets(composition: Composition, layers: list[Node]) -> None:
+    """Refuse every `_target_` but the job's own; most files and lines have no other."""
+    name = "_target_"
+    written = [
+        layer
+        for layer, document in zip(layers, composition.documents, strict=False)
+        if name in document.text
+    ]
+    named = [argument for argument in composition.arguments if name in argument.text]
+    info = composition.info if composition.info and name in repr(composition.info) else None
+    if written or named or info:
+        from brevetti_hydra.config.refused_targets import refuse_targets
+
+        refuse_targets(written, named, info)
 
 
 def job_class_of(search: SearchPath, project: Project, base: type, option: str) -> type:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra.config.compose import Composition, compose
-from brevetti_hydra.config.defaults import fill_defaults
+from brevetti_hydra.config.defaults import fill_tree
 from brevetti_hydra.config.defaults_lists import entries_of
 from brevetti_hydra.config.job_shapes import RootShape
 from brevetti_hydra.config.layers import shape_at
@@ -69,11 +69,16 @@ def find_ineffective(composition: Composition, request: Request, base: type) -> 
 def short_command(
     command: Sequence[str], request: Request, left_out: Sequence[LeftOut]
 ) -> list[str]:
-    """Give the words of a command line without those overrides; those of code are not on it."""
-    words = request.words
-    start = len(command) - len(words)
-    if not words or list(command[start:]) != list(words):
+    """Give the words of a command line without those overrides; those of code are not on it.
+
+    Args:
+        command: The words of the process, which end with the request's.
+        request: What was read.
+        left_out: What to leave out.
+    """
+    if not request.word_count:
         return list(command)
+    start = len(command) - request.word_count
     dropped: set[int] = set()
     for each in left_out:
         kind, _, number = _name(each.argument.origin).partition(" ")
@@ -179,11 +184,7 @@ def _without_arguments(composition: Composition, *, has_switches: bool) -> Node:
     """
     root = RootShape(composition.shapes)
     tree = _kept(composition.written, root if has_switches else None)
-    fill_defaults(tree, composition.shape())
-    for name in ("job", "platform", "run"):
-        node = (tree.children or {}).setdefault(name, Node(tree.origin, children={}))
-        if node.children is not None:
-            fill_defaults(node, composition.shapes[name])
+    fill_tree(tree, composition.shapes)
     return tree
 
 

@@ -105,7 +105,7 @@ def _reserved(node: str) -> list[str]:
         "job": settings.JobNode,
         "platform": settings.PlatformNode,
     }
-    return list(models[node].model_fields)
+    return [field.alias or name for name, field in models[node].model_fields.items()]
 
 
 def _other_variant(key: str, path: tuple[Any, ...], holder: Shape | None, tree: Node) -> str | None:

@@ -173,7 +173,7 @@ class Request(NamedTuple):
         api_key: The key, from `--api_key`.
         flags: The harness's own flags.
         keys: Words that name keys, where the command takes such.
-        words: The line as it was given.
+        word_count: How many words the line had.
     """
 
     arguments: tuple[Argument, ...]
@@ -181,7 +181,7 @@ class Request(NamedTuple):
     api_key: SecretStr | None
     flags: Flags
     keys: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
+    word_count: int = 0
 
 
 # Flag -> (field, takes a value: "no", "must", "may").
@@ -281,7 +281,7 @@ class _Reader:
             None if api_key is None else SecretStr(api_key),
             Flags(**self._flags),  # type: ignore[arg-type]
             tuple(self._keys),
-            tuple(self._argv),
+            len(self._argv),
         )
 
     def _take(self, text: str) -> None:

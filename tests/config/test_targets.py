@@ -292,14 +292,89 @@ def test_what_names_no_class_is_said(value: str, project: Any) -> None:
         assert text.startswith(("error[target-not-found]", "error[no-job-chosen]"))
 
 
-def test_other_targets_are_only_settings(project: Any) -> None:
-    """A `_target_` anywhere else is an unknown key, and never called."""
-    project.write({"conf/brevetti.yaml": "model: {_target_: os.system}\nweights: {_target_: 1}\n"})
+BOMB = "bomb.Bomb"
 
-    text = project.error(settings="Demo")
 
-    assert "no setting 'model._target_'" in text
-    assert "weights" not in text
+@pytest.mark.parametrize(
+    ("argv", "text", "sent", "place"),
+    [
+        ([f"model._target_={BOMB}"], "", None, "argument 1: model._target_="),
+        ([f"weights._target_={BOMB}"], "", None, "argument 1: weights._target_="),
+        (["weights={_target_: bomb.Bomb}"], "", None, "argument 1: weights="),
+        (["boxes=[{hidden: 3}, {_target_: bomb.Bomb}]"], "", None, "argument 1: boxes="),
+        (["nodes={a: {_target_: bomb.Bomb}}"], "", None, "argument 1: nodes="),
+        ([f"+_target_={BOMB}"], "", None, "argument 1: +_target_="),
+        ([f"run._target_={BOMB}"], "", None, "argument 1: run._target_="),
+        ([f"platform._target_={BOMB}"], "", None, "argument 1: platform._target_="),
+        ([f"job.datasets.x._target_={BOMB}"], "", None, "argument 1: job.datasets.x."),
+        (["job.datasets.x={bucket: b, _target_: y}"], "", None, "argument 1: job.datasets.x="),
+        (["--weights", '{"_target_": "bomb.Bomb"}'], "", None, "argument 1: --weights"),
+        ([f"--weights._target_={BOMB}"], "", None, "argument 1: --weights._target_="),
+        ([f"weights['_target_']={BOMB}"], "", None, "argument 1: weights['_target_']="),
+        ([], "model: {_target_: bomb.Bomb}\n", None, "conf/brevetti.yaml:1:9"),
+        ([], "weights:\n  _target_: bomb.Bomb\n", None, "conf/brevetti.yaml:2:3"),
+        ([], "boxes:\n- hidden: 1\n- _target_: bomb.Bomb\n", None, "conf/brevetti.yaml:3:"),
+        ([], "nodes:\n  a:\n    _target_: bomb.Bomb\n", None, "conf/brevetti.yaml:3:5"),
+        ([], "job:\n  datasets:\n    x: {_target_: y}\n", None, "conf/brevetti.yaml:3:9"),
+        (["~model"], "model: {_target_: bomb.Bomb}\n", None, "conf/brevetti.yaml:1:9"),
+        ([], "", {"model": {"_target_": BOMB}}, "info.json: settings.model._target_"),
+        ([], "", {"_target_": BOMB}, "info.json: settings._target_"),
+        ([], "", {"boxes": [{"_target_": BOMB}]}, "info.json: settings.boxes[0]._target_"),
+        ([], "", {"boxes": '[{"_target_": "x"}]'}, "info.json: settings.boxes[0]._target_"),
+    ],
+)
+def test_a_target_anywhere_else_is_refused(
+    argv: list[str], text: str, sent: dict[str, Any] | None, place: str, project: Any
+) -> None:
+    """In models, dict fields, lists, datasets, reserved nodes, by every layer; nothing is loaded."""
+    bomb = "import pathlib\npathlib.Path(__file__).with_name('loaded').touch()\nclass Bomb: pass\n"
+    project.write({"conf/brevetti.yaml": text, "bomb.py": bomb})
+
+    report = project.error(
+        *argv, settings="Demo", info=None if sent is None else {"name": "x", "settings": sent}
+    )
+
+    assert report.startswith("error[target-refused]: ")
+    assert f"  --> {place}" in report
+    assert not (project.folder / "loaded").exists()
+
+
+@pytest.mark.parametrize(
+    ("argv", "text"),
+    [
+        (["hydra.callbacks.x._target_=bomb.Bomb"], ""),
+        (["hydra.callbacks={x: {_target_: bomb.Bomb}}"], ""),
+        (["--hydra.callbacks.x._target_=bomb.Bomb"], ""),
+        (["hydra.launcher._target_=bomb.Bomb"], ""),
+        ([], "hydra:\n  callbacks:\n    x: {_target_: bomb.Bomb}\n"),
+        ([], "hydra:\n  launcher: {_target_: bomb.Bomb}\n"),
+    ],
+)
+def test_callbacks_and_targets_of_hydra_are_refused(
+    argv: list[str], text: str, project: Any
+) -> None:
+    """What Hydra would load for itself is refused with the key that says so."""
+    project.write({"conf/brevetti.yaml": text, "bomb.py": "raise RuntimeError"})
+
+    report = project.error(*argv, settings="Demo")
+
+    assert report.startswith("error[refused-hydra-key]: 'hydra.")
+    assert "bomb" not in sys.modules
+
+
+def test_a_target_in_a_file_of_a_group_is_refused(project: Any) -> None:
+    """A package header moves a file's keys; the place is that of the file."""
+    project.write(
+        {
+            "conf/brevetti.yaml": "defaults: [g: a]\n",
+            "conf/g/a.yaml": "# @package model\n_target_: bomb.Bomb\n",
+        }
+    )
+
+    report = project.error(settings="Demo")
+
+    assert "'model._target_' names what is to be loaded" in report
+    assert "  --> conf/g/a.yaml:2:1" in report
 
 
 @pytest.mark.parametrize(
