@@ -17,26 +17,22 @@ from typing import TYPE_CHECKING, NamedTuple
 from brevetti_hydra._masks import Masking
 from brevetti_hydra._text import plural
 from brevetti_hydra.config.defaults_lists import entries_of
+from brevetti_hydra.config.each_file import Files
 from brevetti_hydra.config.findings import Counts, Finding, Ledger, Report, Severity, file_of
 from brevetti_hydra.config.inventory import ConfigFile, Inventory, take_inventory
 from brevetti_hydra.config.judging import CHOICE_LABEL, Choice, Judge, Outcome, is_spelled
 from brevetti_hydra.config.masks import is_reference, texts_in
-from brevetti_hydra.config.mending import break_circles, read_mended, without_lost
 from brevetti_hydra.config.opened import Opened
 from brevetti_hydra.config.origins import MISSING
-from brevetti_hydra.config.outdated import newer_files, version_findings
-from brevetti_hydra.config.search import SearchPath, shipped_folder
-from brevetti_hydra.config.secrets import hide_by_look
-from brevetti_hydra.config.source import FolderSource
+from brevetti_hydra.config.search import shipped_folder
 from brevetti_hydra.config.strays import stray_findings
-from brevetti_hydra.config.written import empty_file, find_by_look, secret_finding
+from brevetti_hydra.config.written import secret_finding
 from brevetti_hydra.errors import BrevettiHydraError, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from brevetti_hydra.config.documents import Document
     from brevetti_hydra.config.overrides import Request
 
 __all__ = ["check"]
@@ -97,25 +93,24 @@ class _Check:
         progress: Callable[[int, int], object],
     ) -> None:
         self._ledger = Ledger()
-        self._mended: set[str] = set()
-        self._unreadable: set[str] = set()
-        self._opened = Opened(request, folder, self._mend_primary)
+        self._secrets: list[str] = []
+        self._files = Files(self._ledger, self._secrets)
+        self._opened = Opened(request, folder, self._files.mend_primary)
         self._search = self._opened.search
         self._inventory: Inventory = take_inventory(self._search, shipped_folder())
         self._request = request
         self._done = 0
         self._judge = Judge(self._opened, request, base, check_class, self._step)
-        self._judge.mended = self._mended
+        self._judge.mended = self._files.mended
         self._named_jobs = tuple(jobs)
         self._progress = progress
-        self._documents: dict[str, Document] = {}
+        self._documents = self._files.documents
         self._preferred: dict[str, _Context] = {}
         self._tries: dict[str, list[_Try]] = {}
-        self._secrets: list[str] = []
         self._not_judged = 0
 
     def run(self) -> Report:
-        self._read_files()
+        self._files.read(self._opened, self._inventory)
         self._judge_jobs()
         failed = [file for file in self._options() if not self._is_taken(file)]
         for file in failed:
@@ -123,77 +118,13 @@ class _Check:
                 self._tell_nearest(file)
         for finding in stray_findings(self._search, self._inventory, self._documents):
             self._ledger.add(finding)
-        self._tell_looks()
-        self._tell_versions()
+        self._files.tell_the_rest(self._opened, self._inventory)
         if self._not_judged:
             self._ledger.add(_not_judged(self._not_judged))
         return self._ledger.report(self._counts(), Masking(self._secrets))
 
     def _step(self) -> None:
         self._progress(self._done, len(self._inventory.files))
-
-    # Files, each by itself.
-
-    def _mend_primary(self, search: SearchPath) -> None:
-        source = search.repository.source_of(search.primary)
-        if isinstance(source, FolderSource):
-            label = source.label_of(search.primary)
-            document, errors = read_mended(source, search.primary, label)
-            self._keep(search, search.primary, document, errors)
-
-    def _read_files(self) -> None:
-        for path, file in self._inventory.files.items():
-            document, errors = read_mended(file.source, path, file.label)
-            self._keep(self._search, path, document, errors)
-            self._documents[path] = document
-        for path in self._inventory.files:
-            lost, errors = without_lost(self._documents[path], path, self._search.repository)
-            self._keep(self._search, path, lost, errors)
-            self._documents[path] = lost
-        found = break_circles(self._documents) | newer_files(self._opened.project, self._documents)
-        for path, (document, error) in found.items():
-            self._keep(self._search, path, document, [error])
-            self._documents[path] = document
-
-    def _keep(
-        self,
-        search: SearchPath,
-        path: str,
-        document: Document,
-        errors: Sequence[BrevettiHydraError],
-    ) -> None:
-        """Serve the document from now on; what was wrong with it is told."""
-        for error in errors:
-            hide_by_look(error)
-        self._ledger.add_errors(errors)
-        if errors:
-            self._mended.add(document.label)
-        if errors and not document.text:
-            self._unreadable.add(document.label)
-        search.exchange(path, document)
-
-    def _tell_looks(self) -> None:
-        """Tell of secrets and empty files; what the types know is told already."""
-        for path, file in self._inventory.files.items():
-            document = self._documents[path]
-            if not file.is_own or document.label in self._unreadable:
-                continue
-            empty = empty_file(document)
-            if empty is not None:
-                self._ledger.add(empty)
-            for finding, secret in find_by_look(document):
-                self._secrets.append(secret)
-                self._ledger.add_secret(finding)
-
-    def _tell_versions(self) -> None:
-        own = {
-            path: self._documents[path]
-            for path, file in self._inventory.files.items()
-            if file.is_own and file.label not in self._unreadable
-        }
-        primary = self._search.document(self._search.primary)
-        for finding in version_findings(self._opened.project, own, primary):
-            self._ledger.add(finding)
 
     # Jobs.
 
@@ -250,7 +181,7 @@ class _Check:
 
     def _tell_jobless(self, choice: Choice) -> None:
         file = self._inventory.files.get(f"job/{choice.option}")
-        if file is None or file.label in self._unreadable or self._is_named(file.config_path):
+        if file is None or file.label in self._files.unreadable or self._is_named(file.config_path):
             return
         self._ledger.add(
             Finding(
@@ -279,7 +210,7 @@ class _Check:
             if not file.is_own or not file.group or self._is_job(path):
                 continue
             self._done += 1
-            if file.group.partition("/")[0] in _LEFT_ALONE or file.label in self._unreadable:
+            if file.group.partition("/")[0] in _LEFT_ALONE or file.label in self._files.unreadable:
                 continue
             if is_spelled(Choice(file.group, file.option)):
                 yield file
@@ -317,13 +248,28 @@ class _Check:
 
     def _chooses_job(self, file: ConfigFile) -> bool:
         """Whether an option brings its job along."""
-        document = self._documents[file.config_path]
-        if not document.defaults and document.tree.at(("job", "_target_")) is None:
+        if not self._names_job(file.config_path, set()):
             return False
         alone, primary = self._judge.outcome(Choice(file.group, file.option)), self._judge.outcome()
         if alone.is_jobless:
             return False
         return not primary.has_job or alone.choices.get("job") != primary.choices.get("job")
+
+    def _names_job(self, path: str, seen: set[str]) -> bool:
+        """Whether a file, or one that its defaults list takes, may choose a job."""
+        document = self._documents.get(path)
+        if document is None or path in seen:
+            return False
+        seen.add(path)
+        if document.tree.at(("job", "_target_")) is not None:
+            return True
+        return any(
+            (group := entry.group_from(path)) == "job"
+            or "${" in f"{group}{option}"
+            or self._names_job(f"{group}/{option}".lstrip("/"), seen)
+            for entry in entries_of(document)
+            for option in entry.options
+        )
 
     def _is_taken_elsewhere(self, file: ConfigFile) -> bool:
         """Look where other options' defaults lists put the option, or its group."""

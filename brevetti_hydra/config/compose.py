@@ -7,15 +7,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra.config.defaults import fill_tree
-from brevetti_hydra.config.fields import Shape, model_shape
 from brevetti_hydra.config.hydra_node import HydraNode, read_hydra_node
 from brevetti_hydra.config.interpolate import Resolution, resolve
 from brevetti_hydra.config.job_shapes import RESERVED_MODELS, RootShape, class_shapes
 from brevetti_hydra.config.layers import CommandLine, info_layer, shape_at, stack
+from brevetti_hydra.config.opened import Opened
 from brevetti_hydra.config.origins import MISSING, Dropped, Node, Origin, Path, dotted, walk
 from brevetti_hydra.config.overrides import read_overrides
-from brevetti_hydra.config.project import Project, find_project
-from brevetti_hydra.config.search import SearchPath, open_repository, plan
+from brevetti_hydra.config.search import Plan, SearchPath, plan
 from brevetti_hydra.config.secrets import (
     WrittenSecret,
     find_secrets,
@@ -30,7 +29,6 @@ from brevetti_hydra.errors import (
 )
 from brevetti_hydra.settings import (
     HARNESS_VERSION,
-    JobSettings,
 )
 
 if TYPE_CHECKING:
@@ -38,17 +36,14 @@ if TYPE_CHECKING:
     from pathlib import Path as FilePath
 
     from brevetti_hydra.config.documents import Document
+    from brevetti_hydra.config.fields import Shape
     from brevetti_hydra.config.old_names import OldNames
-    from brevetti_hydra.config.opened import Opened
     from brevetti_hydra.config.overrides import Argument, Request
     from brevetti_hydra.config.planned import PlannedDocument
+    from brevetti_hydra.config.project import Project
     from brevetti_hydra.config.versions import VersionedFiles
 
-__all__ = [
-    "Composition",
-    "compose",
-    "job_class_of",
-]
+__all__ = ["Composition", "compose", "job_class_of"]
 
 
 class Composition:
@@ -159,6 +154,7 @@ def compose(
     target: str | None = None,
     info: Mapping[str, Any] | None = None,
     opened: Opened | None = None,
+    chosen: Plan | None = None,
 ) -> Composition:
     """Compose the tree of a command line. Nothing is written, and nothing is validated.
 
@@ -170,16 +166,17 @@ def compose(
         target: The name of `job_class`.
         info: The content of the job's info.json; its settings are a layer.
         opened: The search path, where many lines of one folder are composed over it.
+        chosen: What takes part, where that is known already: by a line of the same choices.
 
     Raises:
         ConfigError: A file or the defaults list cannot be read, or an option does not exist.
         JobClassError: No job is named, or its class cannot be loaded.
     """
-    project = find_project(folder) if opened is None else opened.project
-    composition = Composition(project, folder)
-    composition.info = info
     try:
-        _compose(composition, request, base, job_class, target, opened)
+        opened = Opened(request, folder) if opened is None else opened
+        composition = Composition(opened.project, folder)
+        composition.info = info
+        _compose(composition, request, base, job_class, target, opened, chosen)
     except BrevettiHydraError as error:
         hide_by_look(error)
         raise
@@ -192,14 +189,12 @@ def _compose(
     base: type,
     job_class: type | None,
     target: str | None,
-    opened: Opened | None,
+    opened: Opened,
+    chosen: Plan | None,
 ) -> None:
     composition.arguments = request.arguments
-    if opened is None:
-        files = open_repository(request, composition.project, composition.folder)
-    else:
-        files = opened.search
-    chosen = plan(files, request.arguments)
+    if chosen is None:
+        chosen = plan(opened.search, request.arguments)
     composition.choices = chosen.choices
     composition.planned = chosen.files
     composition.documents = [file.document for file in chosen.files]
@@ -208,12 +203,12 @@ def _compose(
         # Imported here: most runs have nothing to migrate.
         from brevetti_hydra.config.versions import open_versions
 
-        versioned = open_versions(composition, files, chosen, request)
+        versioned = open_versions(composition, opened.search, chosen, request)
         layers = versioned.trees(None)
     else:
         layers = [file.placed_tree() for file in chosen.files]
     _refuse_targets(composition, layers)
-    steering = _steering_tree(layers, chosen.values)
+    steering = _steering_tree(layers, chosen.values, opened.shapes_of(object))
     _load_class(composition, steering, base, job_class, target, opened)
     root = RootShape(composition.shapes)
     values = chosen.values
@@ -272,7 +267,7 @@ def job_class_of(search: SearchPath, project: Project, base: type, option: str) 
         layers = versioned.trees(None)
     else:
         layers = [file.placed_tree() for file in chosen.files]
-    named = _named_target(_steering_tree(layers, []))
+    named = _named_target(_steering_tree(layers, [], class_shapes(object)))
     if named is None:
         raise NoJobChosenError(f"the option 'job={option}' names no class")
     return load_target(named[0], project, base, named[1].place())
@@ -284,7 +279,7 @@ def _load_class(
     base: type,
     job_class: type | None,
     target: str | None,
-    opened: Opened | None,
+    opened: Opened,
 ) -> None:
     if job_class is None:
         named = _named_target(steering)
@@ -293,26 +288,16 @@ def _load_class(
         target, origin = named
         if composition.migrations is not None:
             target = composition.migrations.tables.project.moved_target(target)
-        if opened is None:
-            job_class = load_target(target, composition.project, base, origin.place())
-        else:
-            job_class = opened.load(target, base, origin.place())
+        job_class = opened.load(target, base, origin.place())
     composition.job_class = job_class
     module = f"{job_class.__module__}:{job_class.__qualname__}"
     composition.target = target.strip() if target and ":" in target else module
-    composition.shapes = class_shapes(job_class) if opened is None else _shared(opened, job_class)
+    composition.shapes = opened.shapes_of(job_class)
 
 
-def _shared(opened: Opened, job_class: type) -> dict[str, Shape]:
-    if job_class not in opened.shapes:
-        opened.shapes[job_class] = class_shapes(job_class)
-    return opened.shapes[job_class]
-
-
-def _steering_tree(layers: list[Node], values: list[Argument]) -> Node:
+def _steering_tree(layers: list[Node], values: list[Argument], shapes: Mapping[str, Shape]) -> Node:
     """Stack the reserved nodes alone: they name the class, and the order of the layers."""
-    shapes = {name: model_shape(model) for name, model in RESERVED_MODELS.items()}
-    root = RootShape({"": model_shape(JobSettings), **shapes})
+    root = RootShape(shapes)
     tree = Node(Origin("default", "the tree"), children={})
     for layer in layers:
         children = layer.children or {}

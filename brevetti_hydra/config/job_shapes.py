@@ -24,6 +24,8 @@ class RootShape(Shape):
 
     def __init__(self, shapes: Mapping[str, Shape]) -> None:
         super().__init__(shapes[""].annotation)
+        # Described once; a root is made for each composition.
+        self._fields = shapes[""].fields
         self._reserved = shapes
 
     def at(self, key: str, tag: object = None) -> Shape | None:

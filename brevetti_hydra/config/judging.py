@@ -13,7 +13,8 @@ from brevetti_hydra.config.findings import each_of, file_of
 from brevetti_hydra.config.mending import without_entries
 from brevetti_hydra.config.origins import walk
 from brevetti_hydra.config.overrides import Argument
-from brevetti_hydra.config.secrets import WrittenSecret
+from brevetti_hydra.config.search import Plan, plan
+from brevetti_hydra.config.secrets import WrittenSecret, hide_by_look
 from brevetti_hydra.config.validate import find_mistakes
 from brevetti_hydra.errors import (
     BrevettiHydraError,
@@ -27,7 +28,6 @@ from brevetti_hydra.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from brevetti_hydra.config.documents import Document
     from brevetti_hydra.config.opened import Opened
@@ -98,6 +98,22 @@ class Outcome(NamedTuple):
         return self.weights.get(id(mistake), 1)
 
 
+class _Template(NamedTuple):
+    """A plan, and which of its files is the option that others may take the place of."""
+
+    plan: Plan
+    place: int
+
+    @property
+    def document(self) -> Document:
+        return self.plan.files[self.place].document
+
+    def with_option(self, document: Document, key: str, option: str) -> Plan:
+        files = list(self.plan.files)
+        files[self.place] = files[self.place]._replace(document=document)
+        return Plan(files, {**self.plan.choices, key: option}, self.plan.values)
+
+
 class Judge:
     """Composes and validates; nothing is written, and each set of choices is looked at once.
 
@@ -130,6 +146,7 @@ class Judge:
         self._base = base
         self._check_class = check_class
         self._on_step = on_step
+        self._templates: dict[tuple[tuple[Choice, ...], str], _Template] = {}
         self._known: dict[tuple[Choice, ...], Outcome] = {}
         self._classes: dict[type, BrevettiHydraError | None] = {}
 
@@ -140,34 +157,42 @@ class Judge:
             OverrideSyntaxError: An option has a name that no command line can spell.
         """
         if choices not in self._known:
-            arguments = tuple(map(choice_argument, choices))
             self._on_step()
-            self._known[choices] = self._composed(arguments)
+            self._known[choices] = self._composed(choices)
         return self._known[choices]
 
     def outcomes(self) -> list[tuple[tuple[Choice, ...], Outcome]]:
         """Give what was composed so far."""
         return list(self._known.items())
 
-    def _composed(self, choices: tuple[Argument, ...]) -> Outcome:
-        line = self._request.arguments
-        request = self._request._replace(arguments=(*choices, *line))
+    def _composed(self, choices: tuple[Choice, ...]) -> Outcome:
+        arguments = (*map(choice_argument, choices), *self._request.arguments)
+        request = self._request._replace(arguments=arguments)
         faults: list[BrevettiHydraError] = []
         # What is left out of defaults lists comes back: with another job it may be right.
         changed: dict[str, Document] = {}
         composition: Composition | None = None
+        chosen: Plan | None = None
         try:
             while composition is None:
                 self.compositions += 1
                 try:
+                    chosen = self._plan(choices, request)
                     composition = compose(
-                        request, folder=self._folder, base=self._base, opened=self._opened
+                        request,
+                        folder=self._opened.folder,
+                        base=self._base,
+                        opened=self._opened,
+                        chosen=chosen,
                     )
                 except BrevettiHydraError as error:
+                    hide_by_look(error)
                     found = each_of([error])
                     faults += found
                     if not self._leave_out(found, changed):
                         break
+            if chosen is not None and composition is not None and not faults:
+                self._keep_template(choices, chosen)
             return self._judged(composition, faults)
         except Exception as error:  # noqa: BLE001 - a validator, a default: code of the job
             return Outcome(mistakes=(*faults, _crashed(error, composition)))
@@ -175,9 +200,34 @@ class Judge:
             for config_path, document in changed.items():
                 self._opened.search.exchange(config_path, document)
 
-    @property
-    def _folder(self) -> Path:
-        return self._opened.folder
+    def _plan(self, choices: tuple[Choice, ...], request: Request) -> Plan:
+        """Find out which files take part: Hydra's part of the work, and the longest.
+
+        Two options that choose nothing themselves and go into the same package stand at the same
+        place among the same files.
+        """
+        search = self._opened.search
+        if choices:
+            *context, (key, option) = choices
+            template = self._templates.get((tuple(context), key))
+            path = f"{key.partition('@')[0]}/{option}"
+            if template is not None and search.repository.config_exists(path):
+                document = search.document(path)
+                if not document.defaults and document.package == template.document.package:
+                    return template.with_option(document, key, option)
+        return plan(search, request.arguments)
+
+    def _keep_template(self, choices: tuple[Choice, ...], chosen: Plan) -> None:
+        if not choices:
+            return
+        *context, (key, option) = choices
+        path = f"{key.partition('@')[0]}/{option}"
+        document = self._opened.search.document(path)
+        places = [n for n, file in enumerate(chosen.files) if file.document is document]
+        # `- model_${optim}: x`: what takes part depends on other choices.
+        is_fixed = all("${" not in str(file.document.defaults) for file in chosen.files)
+        if len(places) == 1 and not document.defaults and is_fixed:
+            self._templates[tuple(context), key] = _Template(chosen, places[0])
 
     def _leave_out(
         self, errors: Sequence[BrevettiHydraError], changed: dict[str, Document]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
+from brevetti_hydra.config.job_shapes import class_shapes
 from brevetti_hydra.config.project import Project, find_project
 from brevetti_hydra.config.search import SearchPath, open_repository
 from brevetti_hydra.config.targets import load_target
@@ -30,10 +31,9 @@ class Opened:
         project: The user's project.
         folder: Where the command was started.
         search: The search path.
-        shapes: What `class_shapes` gave, by job class.
     """
 
-    __slots__ = ("_classes", "folder", "project", "search", "shapes")
+    __slots__ = ("_classes", "_reserved", "_shapes", "folder", "project", "search")
 
     def __init__(
         self,
@@ -55,8 +55,19 @@ class Opened:
         self.project: Project = find_project(folder)
         self.folder = folder
         self.search: SearchPath = open_repository(request, self.project, folder, prepare)
-        self.shapes: dict[type, dict[str, Shape]] = {}
+        self._reserved: dict[str, Shape] = {}
+        self._shapes: dict[type, dict[str, Shape]] = {}
         self._classes: dict[str, type | JobClassError] = {}
+
+    def shapes_of(self, job_class: type) -> dict[str, Shape]:
+        """Describe a job class, once; raises as `class_shapes`."""
+        if job_class not in self._shapes:
+            shapes = class_shapes(job_class)
+            # The reserved nodes are the same for all.
+            known = {name: shape for name, shape in self._reserved.items() if name}
+            self._shapes[job_class] = shapes | known
+            self._reserved = self._reserved or shapes
+        return self._shapes[job_class]
 
     def load(self, target: str, base: type, where: Place | None) -> type:
         """Load a job class, once.
