@@ -1,4 +1,4 @@
-"""The files of a search path, each by itself: read, mended for the judgement of the rest, told of."""
+"""The files of a search path, each by itself: read, mended so that the rest is judged, told of."""
 
 from __future__ import annotations
 
