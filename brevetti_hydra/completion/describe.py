@@ -165,6 +165,9 @@ def shipped_document() -> dict[str, Any]:
 
     shapes = class_shapes(object)
     reserved = {name: _Writer().node(shape, (name,)) for name, shape in shapes.items() if name}
+    # Of Hydra's own node these are honoured as they stand.
+    hydra = {"searchpath": {"type": "list of folders"}, "verbose": {"values": ["true", "false"]}}
+    reserved["hydra"] = {"type": "HydraNode", "keys": hydra}
     return {
         "commands": {name: _command(name, module) for name, (module, *_) in COMMANDS.items()},
         "flags": dict(FLAGS),

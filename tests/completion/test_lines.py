@@ -19,10 +19,10 @@ def test_a_line_begins_with_a_command_or_a_run(project: Project) -> None:
     """First come all commands, then groups and reserved nodes."""
     offered = project.offered("")
 
-    assert [*dict.fromkeys(name.partition(" ")[0] for name in COMMANDS)] == offered[:-7]
-    assert offered[-7:] == [
+    assert [*dict.fromkeys(name.partition(" ")[0] for name in COMMANDS)] == offered[:-8]
+    assert offered[-8:] == [
         *("dataset=", "experiment=", "job=", "platform="),
-        *("job.", "platform.", "run."),
+        *("job.", "platform.", "run.", "hydra."),
     ]
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
                     "experiment@job=",
                     "experiment@platform=",
                     "experiment@run=",
+                    "experiment@hydra=",
                 )
             ],
         ),

@@ -1,6 +1,8 @@
 # Completion of brevetti-hydra for fish. Load it:  brevetti-hydra completion fish | source
 
 function __brevetti_hydra_ask
+    # fish itself would complain of an interpreter that is gone.
+    test -x @PYTHON@; or return
     @PYTHON@ -P -m brevetti_hydra.completion fish $argv[1] (commandline -opc) (commandline -ct) 2>/dev/null </dev/null
 end
 
