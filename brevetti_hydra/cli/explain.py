@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra.cli.arguments import LineParser
+from brevetti_hydra.completion.keep import keep_settings
 from brevetti_hydra.errors import BrevettiHydraError
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ def _composed(request: Request) -> Composition:
     from brevetti_hydra.opening import read_info
 
     folder = Path.cwd()
-    return compose(request, folder=folder, base=Job, info=read_info(request, folder))
+    composition = compose(request, folder=folder, base=Job, info=read_info(request, folder))
+    keep_settings(composition.job_class, composition.target, folder)
+    return composition
 
 
 def _explained(
