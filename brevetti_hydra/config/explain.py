@@ -26,6 +26,7 @@ from brevetti_hydra.config.origins import (
     Path,
     Via,
     dotted,
+    is_void,
     walk,
 )
 from brevetti_hydra.config.secrets import secret_texts
@@ -96,11 +97,15 @@ class _Explainer:
 
     def settings(self) -> Iterator[Explanation]:
         """Explain everything but the reserved nodes."""
-        tree = self._composition.filled
+        tree, shape = self._composition.filled, self._composition.shape()
         children = tree.children or {}
-        kept = {key: node for key, node in children.items() if key not in RESERVED_NODES}
+        kept = {
+            key: node
+            for key, node in children.items()
+            if key not in RESERVED_NODES and not (is_void(node) and shape.at(key) is None)
+        }
         root = Node(tree.origin, children=kept)
-        yield from self._subtree(root, _Place((), self._composition.shape(), ()))
+        yield from self._subtree(root, _Place((), shape, ()))
         yield from (
             self._lost(path)
             for path in self._dropped

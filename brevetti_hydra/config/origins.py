@@ -25,6 +25,7 @@ __all__ = [
     "Path",
     "Via",
     "dotted",
+    "is_void",
     "merge",
     "node_of",
     "type_of_origin",
@@ -187,6 +188,12 @@ class Dropped(NamedTuple):
     node: Node
     by: Node
     reason: Literal["switch", "deletion", "replaced", "open"]
+
+
+def is_void(node: Node) -> bool:
+    """Whether a key stands there because an option without any content was chosen, as `g: none`."""
+    is_of_file = node.origin.kind == "yaml" and node.origin.line is None
+    return is_of_file and node.children is not None and all(map(is_void, node.children.values()))
 
 
 def dotted(path: tuple[str | int, ...]) -> str:

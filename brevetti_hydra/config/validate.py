@@ -10,7 +10,7 @@ from pydantic_core import to_jsonable_python
 from brevetti_hydra.config.defaults import with_instance_defaults
 from brevetti_hydra.config.job_shapes import settings_class
 from brevetti_hydra.config.layers import shape_at
-from brevetti_hydra.config.origins import MISSING, Node, Path, dotted, node_of, walk
+from brevetti_hydra.config.origins import MISSING, Node, Path, dotted, is_void, node_of, walk
 from brevetti_hydra.config.recorded import recorded_at
 from brevetti_hydra.config.secrets import hide_secrets
 from brevetti_hydra.errors import (
@@ -119,7 +119,7 @@ def _validated(
         values = {
             key: value
             for key, value in values.items()
-            if key not in RESERVED_NODES and (shape.at(key) or not _is_void(nodes[key]))
+            if key not in RESERVED_NODES and (shape.at(key) or not is_void(nodes[key]))
         }
     try:
         return model.model_validate(
@@ -139,12 +139,6 @@ def _validated(
             if problem.message not in known and about not in unresolved:
                 problems.append(_with_header_hint(problem, about, composition))
         return None
-
-
-def _is_void(node: Node) -> bool:
-    """Whether a key stands there because an option without any content was chosen, as `g: none`."""
-    is_of_file = node.origin.kind == "yaml" and node.origin.line is None
-    return is_of_file and node.children is not None and all(map(_is_void, node.children.values()))
 
 
 def _with_header_hint(
