@@ -37,7 +37,8 @@ def execute_line(words: Sequence[str], reply: Reply) -> int:
 
     folder = Path.cwd()
     # Git answers while the libraries are imported, which takes far longer.
-    git = None if _ANSWERS.intersection(words) else begin_git(folder)
+    asked = (word.partition("=")[0] for word in words)
+    git = None if _ANSWERS.intersection(asked) else begin_git(folder)
     from brevetti_hydra.config import find_project, read_argv
 
     request = read_argv(words, find_project(folder).budget)

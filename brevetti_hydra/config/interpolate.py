@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._masks import MASK
@@ -29,6 +30,8 @@ __all__ = ["Resolution", "escaped", "has_reference", "is_live", "resolve"]
 _BUDGET = Budget()
 # How much of an interpolation's text an error repeats.
 _WIDEST_TEXT = 300
+_NO_TIME = "the clock cannot write the time in that form"
+_MOST_HINTS, _MOST_NAMES = 20, 2_000
 _NOW = re.compile(r"\$\{now:([^{}]+)\}")
 _HYDRA = re.compile(r"\$\{hydra:([^{}]+)\}")
 # `${oc.env:X}`, and a resolver whose name is itself put together.
@@ -183,7 +186,7 @@ class _Resolver:
 
     @cached_property
     def _names(self) -> list[str]:
-        return [dotted(key) for key, _ in walk(self._tree)]
+        return [dotted(key) for key, _ in islice(walk(self._tree), _MOST_NAMES)]
 
     def _explained(self, reason: str) -> tuple[str, str | None]:
         """Say in our words why something does not resolve, and what mends it."""
@@ -195,7 +198,9 @@ class _Resolver:
         )
         if unknown:
             name = unknown[2] or unknown[1]
-            nearest = similar_name(name, self._names)
+            # Similar names are for people, who read some errors, not hundreds.
+            is_told = len(self._resolution.problems) < _MOST_HINTS
+            nearest = similar_name(name, self._names) if is_told else None
             hint = f"a similar name exists: '{nearest}'" if nearest else None
             return f"there is no key '{name}'", hint
         variable = re.search(r"Environment variable '([^']+)' not found", reason)
@@ -209,14 +214,15 @@ class _Resolver:
         resolver = re.search(r"Unsupported interpolation type (\S+)", reason)
         if resolver and resolver[1] == "hydra":
             return f"of 'hydra:' there are {quote_all(self._hydra_values)}", None
-        if resolver and resolver[1] == "now":
-            return "the clock cannot write the time in that form", None
         if resolver:
-            return f"there is no resolver '{resolver[1]}'", None
+            is_clock = resolver[1] == "now"
+            unknown_resolver = f"there is no resolver '{resolver[1]}'"
+            return _NO_TIME if is_clock else unknown_resolver, None
         if re.match(r"(no viable alternative|mismatched|extraneous|missing|token recog)", reason):
             form = "an interpolation is ${key}, ${.key beside} or ${resolver:argument}"
             return form, r"write \${ where the text itself is meant"
-        return reason, None
+        is_internal = "raised while resolving interpolation" in reason
+        return "the resolver does not take what it is given" if is_internal else reason, None
 
 
 def escaped(node: Node, hydra_values: Mapping[str, str]) -> Any:

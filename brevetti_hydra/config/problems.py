@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._masks import MASK, without_word
@@ -70,6 +71,9 @@ _BOUND_TYPES = {
     *("too_short", "too_long", "string_too_short", "string_too_long"),
 }
 
+# Nobody reads more, and finding the similar names of 20,000 unknown keys takes minutes.
+_MOST_TOLD = 100
+
 
 def find_problems(
     faults: Sequence[Any],
@@ -92,10 +96,14 @@ def find_problems(
         path, labels = _path_of(fault, tree)
         found.setdefault(path, []).append((labels, fault))
     _keep_nearest_variant(found)
-    return [
+    problems = [
         _problem(path, [fault for _, fault in entries], tree, shape, prefix, resolution)
-        for path, entries in found.items()
+        for path, entries in islice(found.items(), _MOST_TOLD)
     ]
+    if len(found) > _MOST_TOLD:
+        left = f"{len(found) - _MOST_TOLD:,} more mistakes are not told"
+        problems[-1].notes = (*problems[-1].notes, left)
+    return problems
 
 
 def _path_of(fault: Any, tree: Node) -> tuple[tuple[str | int, ...], tuple[str, ...]]:
