@@ -152,6 +152,9 @@ def fault_of(message: str, text: str) -> str:
         return "a bracket in it is not closed, or was not opened"
     if not kept or kept[0].startswith("Lexer"):
         return "a character in it has to stand in quotes"
+    called = re.match(r"\w+ while evaluating '(\w+)\(", kept[0])
+    if called:
+        return f"'{called[1]}' does not take what it is given"
     # What the grammar would have expected are names of its tokens.
     return kept[0].partition(" expecting ")[0]
 

@@ -159,7 +159,7 @@ def test_what_a_platform_sent_is_never_resolved(
         composition.job_name,
         repr(composition.resolution.values),
     ]
-    assert text == validated.settings.label
+    assert text == validated.settings.model_dump()["label"]
     assert not [part for part in shown if CANARY in part]
 
 
