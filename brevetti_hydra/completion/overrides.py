@@ -83,6 +83,8 @@ class RunLine:
         """Give the groups, `job=`; with an `@`, the packages that a group may be put into."""
         if "@" in typed:
             group = typed.partition("@")[0]
+            if group not in self.conf.groups():
+                return []
             packages = ["_global_", "_here_", *self._node_names()]
             return [Candidate(f"{sign}{group}@{each}=", "", is_open=True) for each in packages]
         end = "" if sign == "~" else "="

@@ -201,14 +201,23 @@ class Sources:
     def _node(self, annotation: ast.expr, module: _Module, depth: int) -> Node:
         node: Node = {"type": ast.unparse(annotation)}
         values: list[str] = []
+        members: list[dict[str, Node]] = []
         for part in _members(annotation):
-            self._add_member(node, values, part, module, depth)
+            self._add_member(node, values, members, part, module, depth)
+        if members:
+            node |= _tagged(members) or {"keys": _all_of(members)}
         if values:
             node["values"] = list(dict.fromkeys(values))
         return node
 
     def _add_member(
-        self, node: Node, values: list[str], part: ast.expr, module: _Module, depth: int
+        self,
+        node: Node,
+        values: list[str],
+        members: list[dict[str, Node]],
+        part: ast.expr,
+        module: _Module,
+        depth: int,
     ) -> None:
         name = _last_name(part)
         if isinstance(part, ast.Constant) and part.value is None:
@@ -226,14 +235,20 @@ class Sources:
         elif name in _MAPPINGS:
             node["value"] = self._value(part, module, depth)
         elif depth < _MOST_DEPTH and name:
-            self._add_class(node, values, self._resolve(name, module), depth)
+            self._add_class(values, members, self._resolve(name, module), depth)
 
     def _value(self, part: ast.expr, module: _Module, depth: int) -> Node:
         if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Tuple):
             return self._node(part.slice.elts[-1], module, depth + 1)
         return {"type": "any"}
 
-    def _add_class(self, node: Node, values: list[str], found: _Found | None, depth: int) -> None:
+    def _add_class(
+        self,
+        values: list[str],
+        members: list[dict[str, Node]],
+        found: _Found | None,
+        depth: int,
+    ) -> None:
         if found is None:
             return
         if any(_last_name(base) in _ENUMS for base in found.definition.bases):
@@ -243,11 +258,24 @@ class Sources:
                 if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
             ]
             return
-        keys = node.setdefault("keys", {})
-        for name, inner in self._fields(found, depth + 1).items():
-            # The key that tells the members of a union apart has another value in each.
-            listed = [*keys.get(name, {}).get("values", ()), *inner.get("values", ())]
-            keys[name] = {**inner, "values": list(dict.fromkeys(listed))} if listed else inner
+        members.append(self._fields(found, depth + 1))
+
+
+def _tagged(members: list[dict[str, Node]]) -> Node:
+    """Take a union whose members tell themselves apart by a literal for a discriminated one."""
+    if len(members) == 1:
+        return {}
+    for name in members[0]:
+        tags = [member.get(name, {}).get("values", ()) for member in members]
+        listed = [tag for each in tags for tag in each]
+        if all(tags) and len(listed) == len(set(listed)):
+            variants = {tag: m for each, m in zip(tags, members, strict=True) for tag in each}
+            return {"tag": name, "variants": variants}
+    return {}
+
+
+def _all_of(members: list[dict[str, Node]]) -> dict[str, Node]:
+    return {name: node for member in members for name, node in member.items()}
 
 
 def _imported_module(node: ast.ImportFrom, name: str, *, is_package: bool) -> str:

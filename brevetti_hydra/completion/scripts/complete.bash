@@ -40,8 +40,10 @@ _brevetti_hydra_python() {
       ;;
     complete' '*)
       # The specification is bash's own spelling of what the user's shell was told.
-      local IFS=$'\n' words=${before#complete }
-      COMPREPLY=($(eval "compgen ${words% *} -- \"\$2\"" 2>/dev/null))
+      local line words=${before#complete }
+      while IFS= read -r line; do
+        if [ -n "$line" ]; then COMPREPLY+=("$line"); fi
+      done <<<"$(eval "compgen ${words% *} -- \"\$2\"" 2>/dev/null)"
       ;;
   esac
 }
@@ -55,7 +57,8 @@ _brevetti_hydra_before() {
     local _brevetti_hydra_is_loading=1 loader
     for loader in _comp_load __load_completion; do
       if declare -F "$loader" >/dev/null && "$loader" "$1" 2>/dev/null; then
-        _brevetti_hydra_take "$1"
+        # It may have taken all of them, not this one alone.
+        _brevetti_hydra_take "$1" "${_brevetti_hydra_pythons[@]}"
         REPLY=${!variable-}
         break
       fi
@@ -63,19 +66,19 @@ _brevetti_hydra_before() {
   fi
 }
 
-# Complete a python from now on, and remember who did.
+# Complete these names from now on, and remember who did.
 _brevetti_hydra_take() {
-  local before
-  before=$(complete -p -- "$1" 2>/dev/null)
-  case $before in
-    '' | *_brevetti_hydra_python*) ;;
-    *) printf -v "_brevetti_hydra_before_${1//[^A-Za-z0-9]/_}" %s "$before" ;;
-  esac
-  complete -o bashdefault -o default -F _brevetti_hydra_python -- "$1"
+  local before name
+  for name; do
+    before=$(complete -p -- "$name" 2>/dev/null)
+    case $before in
+      '' | *_brevetti_hydra_python*) ;;
+      *) printf -v "_brevetti_hydra_before_${name//[^A-Za-z0-9]/_}" %s "$before" ;;
+    esac
+    complete -o bashdefault -o default -F _brevetti_hydra_python -- "$name"
+  done
 }
 
+_brevetti_hydra_pythons=(python python3 python3.{11..14})
 complete -F _brevetti_hydra brevetti-hydra
-for _brevetti_hydra_name in python python3 python3.{11..14}; do
-  _brevetti_hydra_take "$_brevetti_hydra_name"
-done
-unset _brevetti_hydra_name
+_brevetti_hydra_take "${_brevetti_hydra_pythons[@]}"
