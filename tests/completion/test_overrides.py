@@ -38,6 +38,8 @@ if TYPE_CHECKING:
                 )
             ],
         ),
+        (["@"], []),
+        (["no@"], []),
         (["dataset@job="], ["dataset@job=folder"]),
         (["job=classifier", "mo"], ["model."]),
         (["job=classifier", "model."], ["model.hidden=", "model.l2="]),
@@ -113,6 +115,15 @@ def test_the_chosen_variant_has_its_keys(project: Project) -> None:
     assert ["optim.kind=", "optim.beta1="] == project.offered(*line)
     literal = ["job=mine", "--optim.kind", "adam", "optim."]
     assert ["optim.kind=", "optim.beta1="] == project.offered(*literal)
+
+
+def test_variants_are_known_from_the_source(project: Project) -> None:
+    """A class that never ran has the variants of its unions, too."""
+    chosen = ["optim.kind=", "optim.momentum="]
+
+    assert chosen == project.offered("job=mine", "optim.")
+    assert chosen == project.offered("job=train:Train", "optim.kind=sgd", "optim.")
+    assert 3 == len(project.offered("job=train:Train", "optim."))
 
 
 def test_the_primary_config_may_choose_the_job(project: Project) -> None:
