@@ -61,7 +61,14 @@ def open_from_python(
 
     Raises:
         TargetNotFoundError: The module that is being imported for a job starts one itself.
+        UsageError: `overrides` or `argv` is a text.
     """
+    for name, value in (("overrides", overrides), ("argv", argv)):
+        if isinstance(value, str):
+            raise UsageError(
+                f"'{name}' must be a list of texts, but is one text",
+                hint=f"write {name}={[value]!r}",
+            )
     imported = loading_module()
     if imported is not None:
         raise TargetNotFoundError(

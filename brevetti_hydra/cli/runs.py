@@ -17,7 +17,7 @@ from brevetti_hydra.cli.text import (
     format_value,
     one_line,
 )
-from brevetti_hydra.errors import UsageError
+from brevetti_hydra.errors import RecordUnreadableError, UsageError
 from brevetti_hydra.run.columns import (
     MISSING,
     flat_row,
@@ -86,7 +86,7 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     if arguments.limit is not None and arguments.limit < 0:
         raise UsageError("'--limit' must not be negative", hint="--limit 0 shows all")
     root = runs_root(arguments.root)
-    everything = list_runs(root, on_damage=lambda _, error: reply.notice(str(error)))
+    everything = list_runs(root, on_damage=lambda _, error: reply.notice(_damage(error)))
     records = select(everything, arguments.where)
     if arguments.sort:
         records = sort_runs(records, arguments.sort)
@@ -103,6 +103,12 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     if reply.json == "document":
         reply.answer({"root": str(root), "total": len(records), "runs": shown})
     return 0
+
+
+def _damage(error: RecordUnreadableError) -> str:
+    """Say in one line which run is left out, and why."""
+    reason = f": {error.notes[0]}" if error.notes else ""
+    return one_line(f"left out: {error.message}{reason}")
 
 
 def _limit(limit: int | None, reply: Reply, *, is_csv: bool) -> int | None:

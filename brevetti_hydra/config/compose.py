@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra.config.defaults import fill_tree
+from brevetti_hydra.config.documents import read_header
 from brevetti_hydra.config.hydra_node import HydraNode, read_hydra_node
 from brevetti_hydra.config.interpolate import Resolution, resolve
 from brevetti_hydra.config.job_shapes import RESERVED_MODELS, RootShape, class_shapes
@@ -21,6 +22,7 @@ from brevetti_hydra.config.secrets import (
     hide_arguments,
     hide_by_look,
 )
+from brevetti_hydra.config.source import OLD_PACKAGE
 from brevetti_hydra.config.targets import load_target
 from brevetti_hydra.errors import (
     BrevettiHydraError,
@@ -198,6 +200,7 @@ def _compose(
     composition.choices = chosen.choices
     composition.planned = chosen.files
     composition.documents = [file.document for file in chosen.files]
+    composition.notices += _old_headers(composition.documents)
     versioned = None
     if composition.project.migrations or any(each.version for each in composition.documents):
         # Imported here: most runs have nothing to migrate.
@@ -232,6 +235,19 @@ def _compose(
         composition.project.budget,
     )
     composition.problems += composition.resolution.problems
+
+
+def _old_headers(documents: list[Document]) -> list[str]:
+    """Give a line for each file whose header says `_group_`."""
+    return [
+        f"{document.label}: '# @package {header}' is an old form; write {document.package!r}"
+        if document.package
+        else f"{document.label}: '# @package {header}' is an old form; take the line out"
+        for document in documents
+        if OLD_PACKAGE in document.text
+        and (header := read_header(document.text)) is not None
+        and OLD_PACKAGE in header
+    ]
 
 
 def _refuse_targets(composition: Composition, layers: list[Node]) -> None:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config.budget import Budget
 
-__all__ = ["ClassSource", "DocumentSource", "FolderSource", "is_kind"]
+__all__ = ["OLD_PACKAGE", "ClassSource", "DocumentSource", "FolderSource", "is_kind"]
+
+# What Hydra 1.0 wrote for the file's own group, which is where its keys go anyway.
+OLD_PACKAGE = "_group_"
 
 
 class DocumentSource(ConfigSource):
@@ -88,7 +91,12 @@ class FolderSource(DocumentSource):
     def document(self, config_path: str) -> Document:
         """Read a file; raises as `read_document`."""
         path = self.folder / _with_suffix(config_path)
-        return read_document(path, self.label_of(config_path), self._budget)
+        document = read_document(path, self.label_of(config_path), self._budget)
+        if document.package is not None and OLD_PACKAGE in document.package:
+            group = config_path.rpartition("/")[0].replace("/", ".")
+            package = document.package.replace(OLD_PACKAGE, group)
+            document = document._replace(package=None if package == group else package)
+        return document
 
     def label_of(self, config_path: str, *, suffix: str = ".yaml") -> str:
         """Give the name by which places mean a file of this folder."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra.config import _hydra
 from brevetti_hydra.errors import OverrideSyntaxError, SweepNotAskedError
+from brevetti_hydra.settings import DatasetNode
 
 if TYPE_CHECKING:
     from brevetti_hydra.config.fields import Shape
@@ -47,7 +48,8 @@ def literal_value(argument: Argument, shape: Shape | None) -> Any:
     try:
         return json.loads(value)
     except ValueError:
-        if not shape.is_container:
+        # A dataset may be given by its bucket alone.
+        if not shape.is_container or shape.model is DatasetNode:
             return value
         raise OverrideSyntaxError(
             f"'--{argument.key}' takes JSON: {shape.type_text()}",

@@ -63,19 +63,20 @@ def usable_datasets(
     this machine has no access, and the job may do without it.
 
     Returns:
-        The datasets that are there, and a warning for each that is not.
+        The datasets that are there, and warnings: of those that are not, and of class mappings
+        that name folders which no dataset has.
 
     Raises:
         DatasetError: A dataset of the configuration is missing or empty.
     """
     usable = []
+    warnings: list[str] = []
     for dataset in configured:
-        dataset.check()
+        warnings += dataset.check()
         usable.append(dataset)
-    warnings = []
     for dataset in sent:
         try:
-            dataset.check()
+            warnings += dataset.check()
         except (DatasetError, MissingExtraError) as error:
             warnings.append(f"{error.message}; the run goes on without it")
         else:

@@ -123,9 +123,11 @@ def _read_sealed(path: str) -> RunRecord | None:
     if not content.strip(b"\0 \n"):
         return None  # the machine stopped before the disk had it
     try:
-        return RunRecord.model_validate_json(content)
-    except ValidationError as error:
+        record = RunRecord.model_validate_json(content)
+        parse_utc(record.created)
+    except (ValidationError, ValueError, OverflowError) as error:
         raise _unreadable(path, error) from error
+    return record
 
 
 def _unreadable(path: str, error: Exception) -> RecordUnreadableError:

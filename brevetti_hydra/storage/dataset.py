@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from brevetti_hydra._masks import without_credentials
-from brevetti_hydra._text import similar_name
+from brevetti_hydra._text import quote_all, similar_name
 from brevetti_hydra.errors import DatasetEmptyError, DatasetNotFoundError, StorageReadError
 from brevetti_hydra.storage.listing import IMAGE_SUFFIXES, Bucket, ImageFolder, open_bucket
 from brevetti_hydra.storage.paths import (
@@ -216,8 +216,11 @@ class Dataset:
         name = head.replace(os.sep, "/").rpartition("/")[2]
         return self._open_bucket().open(sample.folder, name)
 
-    def check(self) -> None:
-        """Make sure that there is at least one image.
+    def check(self) -> list[str]:
+        """Make sure that there is at least one image, and that a local folder can be listed whole.
+
+        Returns:
+            A line for each name of the class mapping that no folder has.
 
         Raises:
             DatasetNotFoundError: The bucket does not exist or cannot be listed.
@@ -225,7 +228,9 @@ class Dataset:
             MissingExtraError: The bucket's file system needs a package that is not installed.
             StorageReadError: A folder below the bucket cannot be listed.
         """
-        if next(self._walk(self._open_bucket()), None) is None:
+        folders = self._walk(self._open_bucket())
+        first = next(folders, None)
+        if first is None:
             where = self.shown
             raise DatasetEmptyError(
                 f"dataset '{self.name}' holds no image",
@@ -236,6 +241,22 @@ class Dataset:
                 ],
                 hint=f"put images into one folder per category, '{where}/<category>/<image>'",
             )
+        if not self.mapping and is_remote(self._address):
+            return []
+        # A link to nothing somewhere in it is found here, and not when the run has begun.
+        names = set(first.folder.split("/"))
+        for folder in folders:
+            names.update(folder.folder.split("/"))
+        return self._unused_mapping(names)
+
+    def _unused_mapping(self, names: set[str]) -> list[str]:
+        known = quote_all(name for name in names if name) or "none"
+        return [
+            f"the class mapping of dataset '{self.name}' names a folder '{name}' that it does not "
+            f"have; its folders with images: {known}"
+            for name in self.mapping
+            if name not in names
+        ]
 
     def digest(self) -> DatasetDigest:
         """Read every image once, by a few threads, and digest them in the dataset's order.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -157,4 +158,38 @@ def test_damaged_record(call: Callable[..., Any], make_run: Callable[..., Any]) 
     answer = call("runs", "--columns", "id")
 
     assert (0, "ID\n01ab000001\n") == (answer.code, answer.out)
-    assert "error[record-unreadable]" in answer.err
+    assert answer.err.startswith("left out: cannot read ")
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"created": "yesterday"},
+        {"created": ""},
+        {"created": "2026-13-45T99:99:99Z"},
+        {"created": 5},
+        {"state": "done"},
+        {"duration_s": "x"},
+        {"metrics": {"a": None}},
+        {"format": 7},
+        {"attempts": [3]},
+        {"command": "x"},
+    ],
+)
+def test_a_record_edited_by_hand_does_not_hide_the_others(
+    edit: dict[str, Any], call: Callable[..., Any], make_run: Callable[..., Any]
+) -> None:
+    """The unreadable record is named in one line on stderr, and the list goes on."""
+    make_run()
+    broken = make_run()
+    record = json.loads(broken.record.read_text()) | edit
+    broken.record.write_text(json.dumps(record))
+
+    answer = call("runs")
+
+    assert 0 == answer.code
+    assert "01ab000001" in answer.out
+    assert "02ab000002" not in answer.out
+    assert 1 == len(answer.err.splitlines())
+    assert answer.err.startswith(f"left out: cannot read '{broken.record}'")
+    assert 2 == call("show", "02ab").code

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from brevetti_hydra import Field, JobSettings
 from brevetti_hydra.config import read_argv, read_overrides
 from brevetti_hydra.config.budget import Budget
 from brevetti_hydra.config.overrides import split_key
@@ -222,3 +223,112 @@ def test_odd_arguments_end_in_a_result_or_our_error(argv: list[str], project: An
     """Nothing else than one of our errors comes out."""
     with contextlib.suppress(BrevettiHydraError):
         project.settings("Demo", *argv)
+
+
+@pytest.mark.parametrize(
+    ("header", "keys", "notice"),
+    [
+        ("_group_", {"g": {"sub": {"x": 1}}}, "take the line out"),
+        ("_group_.deep", {"g": {"sub": {"deep": {"x": 1}}}}, "write 'g.sub.deep'"),
+    ],
+)
+def test_the_old_package_header_is_taken_with_a_notice(
+    header: str, keys: dict[str, Any], notice: str, project: Any, capfd: Any
+) -> None:
+    """`# @package _group_` means the file's group, and nobody but us says that it is old."""
+    project.write(
+        {
+            "conf/brevetti.yaml": "defaults: [g/sub: a]\n",
+            "conf/g/sub/a.yaml": f"# @package {header}\nx: 1\n",
+        }
+    )
+
+    composition = project.compose(settings="Demo")
+
+    assert keys["g"] == composition.tree["g"]
+    (line,) = composition.notices
+    assert line.endswith(notice)
+    assert "conf/g/sub/a.yaml" in line
+    assert ("", "") == capfd.readouterr()
+
+
+def test_a_launcher_is_said_to_be_for_sweeps(project: Any) -> None:
+    """`hydra/launcher=x` is taken, and a notice says that a single run does without."""
+    composition = project.compose(
+        "hydra/launcher=joblib", "hydra.sweeper.params={a: 1}", settings="Demo"
+    )
+
+    ending = "is for sweeps, and has no effect on a single run"
+    first = f"argument 1: hydra/launcher=joblib: 'hydra.launcher' {ending}"
+    second = f"argument 2: hydra.sweeper.params={{a: 1}}: 'hydra.sweeper' {ending}"
+    assert [first, second] == composition.notices
+
+
+@pytest.mark.parametrize(
+    ("argv", "text"),
+    [
+        (["job.datasets.d=X", "job.datasets.d.mapping={a: b}"], ""),
+        (["job.datasets.d.mapping={a: b}", "job.datasets.d=X"], ""),
+        (["job.datasets.d={mapping: {a: b}}", "job.datasets.d=X"], ""),
+        (["job.datasets={d: {mapping: {a: b}}}", "job.datasets.d=X"], ""),
+        (["--job.datasets.d", "X", "job.datasets.d.mapping.a=b"], ""),
+        (["job.datasets.d.mapping={a: b}"], "job: {datasets: {d: X}}\n"),
+    ],
+)
+def test_a_dataset_keeps_its_bucket(argv: list[str], text: str, project: Any) -> None:
+    """A text is short for the bucket, wherever more is said of the dataset."""
+    project.write({"conf/brevetti.yaml": text})
+
+    node = project.validate(*argv, settings="Demo").job.datasets["d"]
+
+    assert ("X", {"a": "b"}) == (node.bucket, node.mapping)
+
+
+@pytest.mark.parametrize(
+    ("argv", "is_right"),
+    [
+        (["~rate=0.5"], True),
+        (["~rate=.5"], True),
+        (["~rate=0.7"], False),
+        (["~epochs=5"], True),
+        (["~epochs=10"], False),
+        (["rate=2", "~rate=2"], True),
+        (["rate=2", "~rate=0.5"], False),
+        (["~model.hidden=64"], True),
+        (["~model.hidden=32"], False),
+        (["~label=a"], True),
+        (["~run.seed=0"], True),
+        (["~run.seed=1"], False),
+    ],
+)
+def test_a_deletion_with_a_value_is_checked(argv: list[str], is_right: bool, project: Any) -> None:
+    """`~key=value` compares with what stands there: an argument, a file, or the class's default."""
+    project.write({"conf/brevetti.yaml": "epochs: 5\n"})
+
+    if is_right:
+        project.validate(*argv, settings="Demo")
+    else:
+        assert "to take it away whatever it is" in project.error(*argv, settings="Demo")
+
+
+class Flagged(JobSettings):
+    """Settings that are called as flags of the harness are."""
+
+    version: str = "a"
+    info: int = 1
+    debug: bool = False
+    json_: str = Field("a", alias="json")
+    help: str = "a"
+    resolve: str = "a"
+    package: str = "a"
+
+
+@pytest.mark.parametrize("name", ["version", "info", "debug", "json", "help", "resolve", "package"])
+def test_a_setting_may_be_called_as_a_flag_is(name: str, project: Any) -> None:
+    """It is set by `name=value`; with dashes it is the flag."""
+    value = {"info": "7", "debug": "true"}.get(name, "x")
+
+    found = project.validate(f"{name}={value}", settings=Flagged).settings
+
+    key = "json_" if name == "json" else name
+    assert {"info": 7, "debug": True}.get(name, "x") == getattr(found, key)

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import pydantic
 import pytest
 from pydantic import Field as PydanticField
 
@@ -371,3 +372,119 @@ def test_an_option_of_a_defaults_list_alone_adds_nothing(project: Any) -> None:
     )
 
     assert 9 == project.settings("Demo", "+pack=big")["model"]["depth"]
+
+
+class Nested(JobSettings):
+    """A union of models that hold one."""
+
+    kind: Literal["nested"] = "nested"
+    inner: Annotated[Adam | Sgd, PydanticField(discriminator="kind")] = Adam()
+    depth: int = 1
+
+
+class Unions(JobSettings):
+    """Discriminated unions wherever they may stand."""
+
+    plain: Annotated[Adam | Sgd, PydanticField(discriminator="kind")] = Adam()
+    maybe: Annotated[Adam | Sgd, PydanticField(discriminator="kind")] | None = None
+    nested: Annotated[Adam | Nested, PydanticField(discriminator="kind")] = Nested()
+    named: dict[str, Annotated[Adam | Sgd, PydanticField(discriminator="kind")]] = Field({})
+    listed: list[Annotated[Adam | Sgd, PydanticField(discriminator="kind")]] = Field([])
+
+
+UNIONS = """
+plain: {kind: adam, beta1: 0.7}
+maybe: {kind: adam, beta1: 0.7}
+nested: {kind: nested, inner: {kind: adam, beta1: 0.7}, depth: 3}
+named: {x: {kind: adam, beta1: 0.7}}
+listed: [{kind: adam, beta1: 0.7}]
+"""
+SGD = {"kind": "sgd", "lr": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("argument", "key", "expected"),
+    [
+        ("plain.kind=sgd", "plain", SGD),
+        ("plain={kind: sgd}", "plain", SGD),
+        ("plain.kind=adam", "plain", {"kind": "adam", "lr": 1e-3, "beta1": 0.7}),
+        ("maybe.kind=sgd", "maybe", SGD),
+        ("maybe=null", "maybe", None),
+        ("nested.inner.kind=sgd", "nested", {"kind": "nested", "inner": SGD, "depth": 3}),
+        ("nested.kind=adam", "nested", {"kind": "adam", "lr": 1e-3, "beta1": 0.9}),
+        ("named.x.kind=sgd", "named", {"x": SGD}),
+        ("named={x: {kind: sgd}}", "named", {"x": SGD}),
+        ("listed=[{kind: sgd}]", "listed", [SGD]),
+    ],
+)
+def test_a_switch_drops_the_old_variant_wherever_the_union_stands(
+    argument: str, key: str, expected: object, project: Any
+) -> None:
+    """In models, Optional, unions of unions, mappings and lists."""
+    project.write({"conf/brevetti.yaml": UNIONS})
+
+    assert expected == project.settings(Unions, argument)[key]
+
+
+@pytest.mark.parametrize(
+    ("argv", "key"),
+    [
+        (["plain.kind=sgd", "plain.beta1=.9"], "plain"),
+        (["plain.beta1=.9", "plain.kind=sgd"], "plain"),
+        (["maybe.kind=sgd", "maybe.beta1=.9"], "maybe"),
+        (["nested.inner.kind=sgd", "nested.inner.beta1=.9"], "nested.inner"),
+        (["named.x.kind=sgd", "named.x.beta1=.9"], "named.x"),
+        (["listed=[{kind: sgd, beta1: .9}]"], "listed[0]"),
+    ],
+)
+def test_a_key_of_the_old_variant_on_the_same_line_is_an_error(
+    argv: list[str], key: str, project: Any
+) -> None:
+    """The report says which variant has the key, and which one is chosen."""
+    project.write({"conf/brevetti.yaml": UNIONS})
+
+    report = project.error(*argv, settings=Unions)
+
+    assert f"no setting '{key}.beta1'" in report
+    assert f"it belongs to {key}.kind=adam, but {key}.kind is 'sgd'" in report
+
+
+@pytest.mark.parametrize("argument", ["plain.kind=adam", "plain.kind=sgd"])
+def test_a_typo_beneath_a_switch_is_not_dropped(argument: str, project: Any) -> None:
+    """A key that no variant knows stays, and is refused at its place."""
+    project.write({"conf/brevetti.yaml": "plain: {kind: adam, beta_1: 0.7}\n"})
+
+    assert "no setting 'plain.beta_1'\n  --> conf/brevetti.yaml:1:" in project.error(
+        argument, settings=Unions
+    )
+
+
+def _kind(value: Any) -> str:
+    return "sgd" if "momentum" in (value if isinstance(value, dict) else vars(value)) else "adam"
+
+
+class Bare(pydantic.BaseModel):
+    beta: float = 0.9
+
+
+class Pushed(pydantic.BaseModel):
+    momentum: float = 0.1
+
+
+class Called(JobSettings):
+    """A union that is told apart by a function."""
+
+    optim: Annotated[
+        Annotated[Bare, pydantic.Tag("adam")] | Annotated[Pushed, pydantic.Tag("sgd")],
+        pydantic.Discriminator(_kind),
+    ] = Bare()
+
+
+def test_a_union_told_apart_by_a_function_merges_as_a_mapping(project: Any) -> None:
+    """Nobody but the function knows the variant: keys of lower layers stay until taken away."""
+    project.write({"conf/brevetti.yaml": "optim: {beta: 0.7}\n"})
+
+    assert {"beta": 0.7} == project.settings(Called)["optim"]
+    assert "no setting 'optim.beta'" in project.error("optim.momentum=0.3", settings=Called)
+    found = project.settings(Called, "~optim.beta", "optim.momentum=0.3")
+    assert {"momentum": 0.3} == found["optim"]

@@ -306,3 +306,32 @@ def test_local_datasets_need_no_fsspec(tmp_path: Path) -> None:
     )
 
     assert "[]\n" == done.stdout
+
+
+def test_a_class_mapping_that_names_no_folder_is_told(tmp_path: Path) -> None:
+    """A line for each such name says which folders there are; names on the way count."""
+    for folder in ("line/good", "line/bad"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "a.png").write_bytes(b"x")
+
+    found = Dataset("d", str(tmp_path), mapping={"good": "g", "line": "l", "badd": "b"}).check()
+
+    assert [
+        (
+            "the class mapping of dataset 'd' names a folder 'badd' that it does not have; "
+            "its folders with images: 'bad', 'good', 'line'"
+        )
+    ] == found
+
+
+def test_a_link_to_nothing_is_found_by_the_check(tmp_path: Path) -> None:
+    """It is told before a run begins, wherever in the dataset it lies."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "1.png").write_bytes(b"x")
+    (tmp_path / "b" / "2.png").symlink_to(tmp_path / "nothing.png")
+
+    with pytest.raises(StorageReadError) as caught:
+        Dataset("d", str(tmp_path)).check()
+
+    assert "2.png" in str(caught.value)
