@@ -21,6 +21,8 @@ __all__ = ["explanations_text", "value_text"]
 
 # Of a pipe nobody knows the width; this fits most places where such a text ends up.
 _WIDTH = 120
+# What a note beside the column of values wants; with less it begins further left.
+_LEAST_ROOM = 40
 # What YAML would read as something else than text, or not at all.
 _ODD = re.compile(
     r"\s*|\s.*|.*\s|[-+.]?\d.*|(?i:null|true|false|yes|no|on|off|~)"
@@ -84,7 +86,8 @@ class _Table:
                     return
         yield f"{left}{place}"
         if notes:
-            yield from self.wrapped(notes[-1], len(left) + 2)
+            has_room = self.width - len(left) > _LEAST_ROOM
+            yield from self.wrapped(notes[-1], len(left) + 2 if has_room else 4)
 
     def wrapped(self, text: str, indent: int) -> Iterator[str]:
         """Give lines of a text; words longer than a line stay whole."""
