@@ -165,12 +165,13 @@ def _target(target: Target, table: _Table, indent: int) -> Iterator[str]:
     if not target.is_set:
         yield from table.wrapped(f"{name}: there is no such key", indent)
         return
-    text = name
     if target.writer is not None:
         note = f", {_notes(target.writer)[0]}".removesuffix(", ")
         text = f"{name} is {value_text(target.value)}: {one_line(target.writer.place)}{note}"
     elif target.kind == "hydra":
         text = f"{name} is {value_text(target.value)}"
+    else:
+        text = f"{name}: what the resolver {one_line(target.name)} makes of it"
     yield from table.wrapped(text, indent)
     for each in target.targets:
         yield from _target(each, table, indent + 2)

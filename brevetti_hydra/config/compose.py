@@ -139,12 +139,19 @@ class Composition:
         return shape is not None and shape.holds_secret
 
     def origins(self) -> dict[str, list[str]]:
-        """Give who wrote each key, the winner first."""
-        return {
+        """Give who wrote each key, the winner first; `~key` and what it took away last."""
+        found = {
             dotted(path): [origin.label for origin in node.writers()]
             for path, node in walk(self.filled)
             if path
         }
+        for taken in self.dropped:
+            for path, node in walk(taken.node, taken.path):
+                writers = found.get(dotted(path))
+                if writers is not None and taken.reason == "deletion":
+                    by = [taken.by.origin.label] if taken.by.origin.label not in writers else []
+                    writers += [*by, *(origin.label for origin in node.writers())]
+        return found
 
 
 def compose(

@@ -395,3 +395,14 @@ def test_a_key_that_is_not_there_is_an_error(
         explain(composition, [key])
 
     assert (hint or "") in (caught.value.hint or "")
+
+
+def test_a_record_names_what_was_taken_away(project: Any) -> None:
+    """The origins of a record go on from the default to `~key`, and to what that took away."""
+    project.write(conf("epochs: 5\nrate: 1\n"))
+
+    origins = project.compose("epochs=6", "~epochs", settings="Demo").origins()
+
+    expected = ["default of Demo.epochs", "argument 2: ~epochs"]
+    assert [*expected, "argument 1: epochs=6", "conf/brevetti.yaml:1:1"] == origins["epochs"]
+    assert ["conf/brevetti.yaml:2:1"] == origins["rate"]

@@ -291,3 +291,41 @@ def test_interpolations_resolve_to_plain_values() -> None:
     assert expected == [evaluator.value(p) for p in [("b",), ("c",), ("m", "x"), ("n",), ("t",)]]
     with pytest.raises(InterpolationKeyError):
         _hydra.Evaluator({"a": "${nothere}"}, 10_000).value(("a",))
+
+
+@pytest.mark.parametrize(
+    ("entries", "overrides", "expected"),
+    [
+        ([{"g": "a"}], [], {"g/a": ("main", 0)}),
+        ([{"g": "a"}], ["g=b"], {"g/b": (None, 0)}),
+        (
+            ["g/a", {"h@p": "a"}],
+            ["+g@q=b"],
+            {"g/a": ("main", 0), "h/a": ("main", 1), "g/b": (None, 0)},
+        ),
+        ([{"h": "a"}, {"g": ["b", "a"]}], [], {"g/b": ("main", 1), "g/a": ("main", 1)}),
+        ([{"g": "a"}], ["g=[b,a]"], {"g/b": (None, 0), "g/a": (None, 0)}),
+        ([], ["+h=a", "+g=[b,a]"], {"h/a": (None, 0), "g/b": (None, 1), "g/a": (None, 1)}),
+        ([{"g": "a"}, {"h": "o"}], [], {"g/b": ("h/o", 0), "h/o": ("main", 1)}),
+        ([{"g": "a"}, {"h": "o"}], ["g=a"], {"g/a": (None, 0), "h/o": ("main", 1)}),
+        ([{"g": "b"}, {"h": "${g}"}], [], {"g/b": ("main", 0), "h/b": ("main", 1)}),
+        ([{"optional g": "nothere"}, {"g@p": "a"}], [], {"g/a": ("main", 1)}),
+        ([{"g": "a"}, {"h": "a"}], ["~g"], {"h/a": ("main", 1)}),
+    ],
+)
+def test_each_file_names_what_pulled_it_in(
+    entries: list[Any], overrides: list[str], expected: dict[str, tuple[str | None, int]]
+) -> None:
+    """An entry of a defaults list is named by its file and number, an override by its number."""
+    plain = dict.fromkeys(("g/a", "g/b", "h/a", "h/b"), (None, None))
+    overriding = {"h/o": ([{"override /g": "b"}], "_global_")}
+    files = Files({"main": (entries, None)} | plain | overriding)
+
+    planned, _ = _hydra.plan_files(
+        _hydra.Repository([files]), "main", [_hydra.parse_override(text) for text in overrides]
+    )
+
+    pulls = {file.config_path: file.pull for file in planned}
+    assert None is pulls.pop("main", None)
+    for name, pull in expected.items():
+        assert (name, pull) == (name, tuple(pulls[name] or ()))
