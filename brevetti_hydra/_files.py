@@ -66,6 +66,8 @@ def write_whole(
             view = memoryview(content)
             while view:
                 view = view[os.write(descriptor, view) :]
+            if mode is not None:
+                aside.chmod(mode)
             if durable:
                 os.fsync(descriptor)
         finally:

@@ -161,6 +161,7 @@ def open_run(
         config=recorded_tree(composition),
         origins=composition.origins(),
         choices=composition.choices,
+        config_version=composition.versions,
         sources=[
             ConfigText(
                 document.label,
@@ -203,6 +204,7 @@ def reopen_run(
     folder: Path,
     job_class: type[Job] | None = None,
     given: Sequence[Argument] = (),
+    allow_lossy: bool = False,
     observers: Iterable[Observer] = (),
     stdout_to_stderr: bool = False,
 ) -> Job:
@@ -213,6 +215,7 @@ def reopen_run(
         folder: The working directory.
         job_class: The job, where code has it already; else the record names it.
         given: Secrets, given again: a record does not hold them.
+        allow_lossy: Take a record of an older version also where something is lost by it.
         observers: Told of each event of the run.
         stdout_to_stderr: Send what the job prints to stderr.
 
@@ -230,14 +233,20 @@ def reopen_run(
 
     record, snapshot = read_record(run), read_snapshot(run)
     run = run.at_storage(record.storage)
+    project, target = find_project(folder), record.job.target
+    if project.migrations is not None:
+        from brevetti_hydra.config.old_records import moved_target
+
+        target = moved_target(target, project)
     if job_class is None:
-        job_class = load_target(record.job.target, find_project(folder), Job)
+        job_class = load_target(target, project, Job)
     composition = compose_recorded(
         snapshot,
         job_class,
-        record.job.target,
+        target,
         folder,
         given=given,
+        allow_lossy=allow_lossy,
         is_to_run=record.state.is_resumable,
     )
     validated = validate(composition)
@@ -254,11 +263,13 @@ def reopen_run(
         config=snapshot.config,
         origins=snapshot.origins,
         choices=snapshot.choices,
+        config_version=snapshot.config_version,
         overrides=record.overrides,
         command=record.command,
         info=_recorded_info(run),
         start_folder=snapshot.start_folder,
         secrets=_secrets(composition, validated),
+        warnings=composition.notices,
         package_folders=package_folders(job_class),
     )
     context = RunContext.reopen(run, plan, observers=observers, stdout_to_stderr=stdout_to_stderr)

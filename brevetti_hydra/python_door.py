@@ -123,6 +123,7 @@ def _opened(job_class: type[AnyJob], request: Request, folder: Path) -> AnyJob:
             folder=folder,
             job_class=job_class,
             given=request.arguments,
+            allow_lossy=request.flags.allow_lossy,
             observers=observers,
         )
     else:
@@ -142,7 +143,7 @@ def _resumed_run(job_class: type[Job]) -> RunFolder | None:
     from brevetti_hydra.run.history import find_run, read_record
 
     run = find_run(resumed, runs_root())
-    if read_record(run).job.target != own_target(job_class)[0]:
+    if not _is_of(read_record(run).job.target, job_class):
         return None
     # Neither a second job of the script nor a child process is meant.
     del os.environ[RESUME_VARIABLE]
@@ -171,12 +172,22 @@ def _known_run(job_id: str, request: Request, job_class: type[Job]) -> RunFolder
             hint="leave the id out for a new run, or give the job's --info_file",
         ) from error
     target = read_record(run).job.target
-    if target != own_target(job_class)[0]:
+    if not _is_of(target, job_class):
         raise UsageError(
             f"the run '{job_id}' is one of '{target}', not of '{job_class.__name__}'",
             hint="open it with its own class",
         )
     return run
+
+
+def _is_of(target: str, job_class: type[Job]) -> bool:
+    """Whether a recorded target names a class, be it by the name of an older version."""
+    own, project = own_target(job_class)[0], find_project(Path.cwd())
+    if target == own or project.migrations is None:
+        return target == own
+    from brevetti_hydra.config.old_records import final_target
+
+    return final_target(target, project) == final_target(own, project)
 
 
 def _command() -> list[str]:

@@ -214,6 +214,9 @@ class Snapshot(_Model):
         description="dotted key -> its writers, the winner first, as 'conf/x.yaml:4:3'"
     )
     choices: dict[str, str | None] = Field(description="group -> chosen option")
+    config_version: dict[str, int] = Field(
+        default={}, description="version of the configuration: project, harness; {} before 0.2"
+    )
     start_folder: str | None = Field(
         None, description="the working directory of the start; relative buckets mean it"
     )

@@ -35,6 +35,9 @@ COMMANDS: dict[str, Command] = {
         "brevetti_hydra.cli.completion", "SHELL", "print the completion script of bash, zsh or fish"
     ),
     "rm": Command("brevetti_hydra.cli.rm", "RUN ...", "remove runs with all that they left"),
+    "config migrate": Command(
+        "brevetti_hydra.cli.config_migrate", "", "bring YAML files to the newest version"
+    ),
     "config schema": Command(
         "brevetti_hydra.cli.config_schema",
         "",

@@ -24,6 +24,7 @@ __all__ = [
     "CompletionDocument",
     "CompletionResult",
     "ConfigCheckDocument",
+    "ConfigMigrateDocument",
     "ConfigResult",
     "ConfigSchemaDocument",
     "DefaultsFields",
@@ -43,6 +44,8 @@ __all__ = [
     "LogResult",
     "LogsDocument",
     "LossFields",
+    "MigrateResult",
+    "MigratedFields",
     "NoteDocument",
     "OptionFields",
     "PluginFields",
@@ -427,6 +430,26 @@ class RmDocument(Document[Literal["rm"], RemovedResult | CommandHelp]):
     """`rm RUN ...`."""
 
 
+class MigratedFields(_Value):
+    """One of the user's files."""
+
+    path: str
+    version: int | None = Field(description="that it was of; null where it could not be read")
+    state: Literal["same", "changed", "left"] = Field(
+        description="left: the errors say why it stays as it is"
+    )
+    steps: list[int] = Field(description="the steps that it held something for")
+    diff: str = Field(description="unified diff, what looks like a secret masked; '' if the same")
+
+
+class MigrateResult(_Value):
+    """The answer of `config migrate`."""
+
+    version: int = Field(description="the newest version of the project")
+    written: bool = Field(description="whether --write was given")
+    files: list[MigratedFields]
+
+
 class ConfigSchemaDocument(Document[Literal["config schema"], SchemaResult | CommandHelp]):
     """`config schema`."""
 
@@ -437,6 +460,10 @@ class CompletionDocument(Document[Literal["completion"], CompletionResult | Comm
 
 class ConfigCheckDocument(Document[Literal["config check"], CheckResult | CommandHelp]):
     """`config check`; not ok with errors, and with --strict neither with warnings."""
+
+
+class ConfigMigrateDocument(Document[Literal["config migrate"], MigrateResult | CommandHelp]):
+    """`config migrate`."""
 
 
 DOCUMENTS: Any = Annotated[
@@ -451,7 +478,8 @@ DOCUMENTS: Any = Annotated[
     | RmDocument
     | ConfigSchemaDocument
     | CompletionDocument
-    | ConfigCheckDocument,
+    | ConfigCheckDocument
+    | ConfigMigrateDocument,
     Field(discriminator="command"),
 ]
 

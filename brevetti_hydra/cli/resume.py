@@ -39,6 +39,11 @@ def build_parser() -> CommandParser:
     parser.add_argument(
         "given", metavar="KEY=VALUE", nargs="*", help="a secret again: the record does not hold it"
     )
+    parser.add_argument(
+        "--allow-lossy",
+        action="store_true",
+        help="take a record of an older version also where something is lost by it",
+    )
     add_root(parser)
     return parser
 
@@ -49,13 +54,15 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     record = read_record(folder)
     _refuse(folder, record)
     if record.job.entry == "script":
-        return _start_script(folder, record, arguments.given, reply)
+        given = [*arguments.given, *(["--allow-lossy"] if arguments.allow_lossy else [])]
+        return _start_script(folder, record, given, reply)
     show_log_lines()
     observers = observe()
     job = reopen_run(
         folder,
         folder=Path.cwd(),
         given=read_overrides(arguments.given),
+        allow_lossy=arguments.allow_lossy,
         observers=observers,
         stdout_to_stderr=reply.json is not None,
     )

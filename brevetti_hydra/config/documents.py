@@ -20,17 +20,19 @@ from brevetti_hydra.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Container, Iterator
     from pathlib import Path as FilePath
 
 __all__ = [
     "Document",
     "Version",
+    "compose_nodes",
     "is_header",
     "parse_document",
     "read_document",
     "read_header",
     "reads_as_text",
+    "scan_tokens",
     "without_values",
 ]
 
@@ -145,7 +147,7 @@ def parse_document(text: str, label: str, budget: Budget) -> Document:
 
     try:
         check_yaml(text, label, budget)
-        root = _compose(text)
+        root = compose_nodes(text)
         tree = _Builder(origin).build(root) if root is not None else None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -222,7 +224,7 @@ def without_values(document: Document, places: Container[str]) -> str:
                 visit(key, is_hidden=is_hidden)
                 visit(value, is_hidden=is_hidden or _place(document, key.start_mark) in places)
 
-    root = _compose(document.text)
+    root = compose_nodes(document.text)
     if root is not None:
         visit(root, is_hidden=False)
     text = document.text
@@ -259,12 +261,22 @@ def reads_as_text(text: str) -> bool:
     return bool(_SCALARS.resolve(yaml.ScalarNode, text, (True, False)) == _TEXT_TAG)
 
 
-def _compose(text: str) -> yaml.Node | None:
+def compose_nodes(text: str) -> yaml.Node | None:
+    """Give YAML's own nodes with their marks; None for an empty text.
+
+    Raises:
+        yaml.YAMLError: It is no YAML.
+    """
     loader = _Loader(text)
     try:
         return loader.get_single_node()  # type: ignore[no-any-return]
     finally:
         loader.dispose()
+
+
+def scan_tokens(text: str) -> Iterator[Any]:
+    """Give YAML's tokens with their marks; comments stand between them."""
+    return iter(yaml.scan(text, Loader=_Loader))
 
 
 def _entries(root: yaml.Node | None, origin: Callable[[yaml.Mark], Origin]) -> tuple[Origin, ...]:

@@ -23,7 +23,7 @@ from brevetti_hydra.migrations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["Fired", "Migration", "Trace", "describe_change", "migrate_tree", "trace"]
 
@@ -63,6 +63,7 @@ class Migration:
         self._written_as = written_as
         self._allow_lossy = allow_lossy
         self._noted: dict[int, Origin] = {}
+        self._emptied: dict[Path, Node] = {}
 
     def make(self, number: int, change: Change) -> None:
         """Make one change; what cannot be made becomes a problem."""
@@ -148,6 +149,7 @@ class Migration:
         for path, each in zip(into, values, strict=True):
             changed = node_of(each, origin)
             changed.covered, changed.inside, changed.via = node.covered, node.inside, node.via
+            self.made += [below for below in _nodes(changed) if below is not changed]
             self._note(changed, old)
             self._put(path, changed)
         return origin
@@ -162,7 +164,7 @@ class Migration:
         return node.origin
 
     def _refuse_loss(self, node: Node, change: Any, reason: str) -> None:
-        if self._allow_lossy:
+        if self._allow_lossy or all(each.origin.kind == "default" for _, each in walk(node)):
             return
         raise LossyMigrationError(
             f"'{dotted(change.old)}' would be lost: {reason}",
@@ -183,12 +185,16 @@ class Migration:
         """Take a key out, and the mappings above it that nothing is left in."""
         holders = [self.tree.at(path[:depth]) for depth in range(len(path))]
         taken: Node | None = None
+        self._emptied = {}
         for key, holder in zip(reversed(path), reversed(holders), strict=True):
             children = holder.children if holder is not None else None
             if children is None:  # the key was found before
                 break
             gone = children.pop(key)
-            taken = gone if taken is None else taken
+            if taken is None:
+                taken = gone
+            else:
+                self._emptied[path[: holders.index(gone)]] = gone
             if children:
                 break
         if taken is None:
@@ -202,8 +208,12 @@ class Migration:
             children = holder.children
             below = children.get(key) if children is not None else None
             if below is None and children is not None:
-                below = children[key] = Node(node.origin, children={})
-                self.made.append(below)
+                # What was emptied a moment ago is the same mapping still.
+                below = self._emptied.get(path[:depth])
+                if below is None:
+                    below = Node(node.origin, children={})
+                    self.made.append(below)
+                children[key] = below
             if below is None or below.children is None:
                 place = (below or holder).origin
                 raise MigrationError(
@@ -295,6 +305,12 @@ def _becomes(change: Change) -> tuple[Path, ...]:
     if isinstance(change, Splitting):
         return change.into
     return (change.old,) if isinstance(change, Substitution) else ()
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    yield node
+    for child in (node.children or {}).values():
+        yield from _nodes(child)
 
 
 def _is_reference(value: Any) -> bool:

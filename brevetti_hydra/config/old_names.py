@@ -166,8 +166,10 @@ class OldNames:
                 file = problem.where.label.rsplit(":", 2)[0]
                 oldest[file] = min(former.version, oldest.get(file, former.version))
                 mended.append((problem, file))
+        is_of_jobs = any(each.job for each in self._tables.project.steps)
+        job = f" --job {self._target}" if is_of_jobs else ""
         for problem, file in mended:
-            problem.hint = f"brevetti-hydra config migrate {file} --from {oldest[file]}"
+            problem.hint = f"brevetti-hydra config migrate {file} --from {oldest[file]}{job}"
 
     def _former_of(self, problem: BrevettiHydraError) -> Former | None:
         named = re.fullmatch(r"no setting '(.+)'", problem.message)

@@ -17,13 +17,16 @@ from brevetti_hydra.config.overrides import Argument, split_key
 from brevetti_hydra.config.project import find_project
 from brevetti_hydra.config.secrets import find_secrets
 from brevetti_hydra.errors import BrevettiHydraError, MissingSettingError, UsageError
-from brevetti_hydra.settings import RESERVED_NODES, DatasetNode, ReservedNodes
+from brevetti_hydra.settings import HARNESS_VERSION, RESERVED_NODES, DatasetNode, ReservedNodes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path as FilePath
 
     from brevetti_hydra.record import Snapshot
+
+# Versions at which there is nothing to migrate, where the project names no steps.
+_OF_TODAY: tuple[dict[str, int], ...] = ({}, {"project": 1, "harness": HARNESS_VERSION})
 
 __all__ = ["compose_recorded", "recorded_at", "recorded_nodes", "recorded_tree"]
 
@@ -81,6 +84,7 @@ def compose_recorded(
     folder: FilePath,
     *,
     given: Sequence[Argument] = (),
+    allow_lossy: bool = False,
     is_to_run: bool,
 ) -> Composition:
     """Make a composition of a recorded tree alone; no YAML is read.
@@ -91,18 +95,28 @@ def compose_recorded(
         target: Its name.
         folder: The working directory.
         given: What the record does not hold, secrets, given again.
+        allow_lossy: Take a record of an older version also where something is lost by it.
         is_to_run: Whether secrets are needed: without them a job can be looked at, not run.
 
     Raises:
         UsageError: Something is given that the record does hold.
+        NewerConfigError: The record is of a newer version than known.
     """
     composition = Composition(find_project(folder), folder)
     composition.job_class, composition.target = job_class, target
     composition.shapes = class_shapes(job_class)
-    origin = Origin("yaml", "the record")
-    composition.written = node_of(dict(snapshot.config), origin)
+    config, origins = snapshot.config, snapshot.origins
+    if composition.project.migrations is not None or snapshot.config_version not in _OF_TODAY:
+        # Imported here: most records are of today.
+        from brevetti_hydra.config.old_records import read_record_today
+
+        today = read_record_today(snapshot, target, composition.project, allow_lossy=allow_lossy)
+        config, origins, composition.versions = today.config, today.origins, today.versions
+        composition.notices += today.notices
+        composition.problems += today.problems
+    composition.written = node_of(dict(config), Origin("yaml", "the record"))
     if is_to_run:
-        composition.problems += _take_secrets(composition, snapshot, given)
+        composition.problems += _take_secrets(composition, origins, given)
     elif given:
         raise _settled(given, ())
     composition.filled = composition.written.copy()
@@ -127,7 +141,7 @@ def _recorded(node: Node, path: Path, composition: Composition) -> Any:
 
 
 def _take_secrets(
-    composition: Composition, snapshot: Snapshot, given: Sequence[Argument]
+    composition: Composition, origins: Mapping[str, list[str]], given: Sequence[Argument]
 ) -> list[BrevettiHydraError]:
     """Put what was given in the place of masks; a mask that stays is missing."""
     masked = [path for path, node in walk(composition.written) if _holds_mask(node.value)]
@@ -138,7 +152,7 @@ def _take_secrets(
     line.apply(composition.written)
     missing: list[BrevettiHydraError] = []
     for path in masked:
-        writers = snapshot.origins.get(dotted(path), [])
+        writers = origins.get(dotted(path), [])
         is_default = bool(writers) and writers[0].startswith("default of ")
         if composition.written.at(path) is None and not is_default:
             missing.append(

@@ -65,6 +65,7 @@ class RunPlan:
         "choices",
         "command",
         "config",
+        "config_version",
         "info",
         "job",
         "job_dir",
@@ -98,6 +99,7 @@ class RunPlan:
         config: Mapping[str, Any] | None = None,
         origins: Mapping[str, Sequence[str]] | None = None,
         choices: Mapping[str, str | None] | None = None,
+        config_version: Mapping[str, int] | None = None,
         sources: Iterable[ConfigText] = (),
         overrides: Iterable[str] = (),
         command: Iterable[str] = (),
@@ -121,6 +123,7 @@ class RunPlan:
         self.config = dict(config or {})
         self.origins = {key: list(writers) for key, writers in (origins or {}).items()}
         self.choices = dict(choices or {})
+        self.config_version = dict(config_version or {})
         self.sources = tuple(sources)
         self.overrides = tuple(overrides)
         self.command = tuple(command)

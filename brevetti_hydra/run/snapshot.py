@@ -102,6 +102,7 @@ def take_snapshot(
         config=encodable(masking.tree(plan.config)),
         origins=encodable(masking.tree(plan.origins)),
         choices=encodable(masking.tree(plan.choices)),
+        config_version=plan.config_version,
         start_folder=encodable(plan.start_folder),
         short_command=encodable(masking.tree(list(plan.short_command))),
         left_out=tuple(
