@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from brevetti_hydra._masks import Masking
 from brevetti_hydra._text import plural
-from brevetti_hydra.config.defaults_lists import entries_of
+from brevetti_hydra.config.defaults_lists import choosing_jobs, entries_of
 from brevetti_hydra.config.each_file import Files
 from brevetti_hydra.config.findings import Counts, Finding, Ledger, Report, Severity, file_of
 from brevetti_hydra.config.inventory import ConfigFile, Inventory, take_inventory
@@ -111,6 +111,7 @@ class _Check:
 
     def run(self) -> Report:
         self._files.read(self._opened, self._inventory)
+        self._choosing = choosing_jobs(self._documents)
         self._judge_jobs()
         failed = [file for file in self._options() if not self._is_taken(file)]
         for file in failed:
@@ -248,28 +249,12 @@ class _Check:
 
     def _chooses_job(self, file: ConfigFile) -> bool:
         """Whether an option brings its job along."""
-        if not self._names_job(file.config_path, set()):
+        if file.config_path not in self._choosing:
             return False
         alone, primary = self._judge.outcome(Choice(file.group, file.option)), self._judge.outcome()
         if alone.is_jobless:
             return False
         return not primary.has_job or alone.choices.get("job") != primary.choices.get("job")
-
-    def _names_job(self, path: str, seen: set[str]) -> bool:
-        """Whether a file, or one that its defaults list takes, may choose a job."""
-        document = self._documents.get(path)
-        if document is None or path in seen:
-            return False
-        seen.add(path)
-        if document.tree.at(("job", "_target_")) is not None:
-            return True
-        return any(
-            (group := entry.group_from(path)) == "job"
-            or "${" in f"{group}{option}"
-            or self._names_job(f"{group}/{option}".lstrip("/"), seen)
-            for entry in entries_of(document)
-            for option in entry.options
-        )
 
     def _is_taken_elsewhere(self, file: ConfigFile) -> bool:
         """Look where other options' defaults lists put the option, or its group."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config.documents import Document
 
-__all__ = ["Entry", "check_entries", "entries_of", "entry_via", "find_cycle"]
+__all__ = ["Entry", "check_entries", "choosing_jobs", "entries_of", "entry_via", "find_cycle"]
 
 
 class Entry(NamedTuple):
@@ -108,6 +108,28 @@ def entry_via(document: Document, number: int) -> Via:
         option = f"[{', '.join(map(str, value))}]" if isinstance(value, list) else value
         text = f"- {key}: {'null' if option is None else option}"
     return Via(_origin(document, number) or Origin("yaml", document.label), text)
+
+
+def choosing_jobs(documents: Mapping[str, Document]) -> set[str]:
+    """Find the configs that may choose a job: by themselves, or by one that their list takes."""
+    taken_by: dict[str, list[str]] = {}
+    pending: list[str] = []
+    for path, document in documents.items():
+        chooses = document.tree.at(("job", "_target_")) is not None
+        for entry in entries_of(document):
+            group = entry.group_from(path)
+            chooses |= group == "job" or "${" in f"{group}{entry.options}"
+            for option in entry.options:
+                taken_by.setdefault(f"{group}/{option}".lstrip("/"), []).append(path)
+        if chooses:
+            pending.append(path)
+    found: set[str] = set()
+    while pending:
+        path = pending.pop()
+        if path not in found:
+            found.add(path)
+            pending += taken_by.get(path, ())
+    return found
 
 
 def find_cycle(documents: Mapping[str, Document]) -> list[tuple[str, Origin | None]]:
