@@ -70,7 +70,7 @@ _brevetti_hydra_before() {
 _brevetti_hydra_take() {
   local before name
   for name; do
-    before=$(complete -p -- "$name" 2>/dev/null)
+    before=$(complete -p -- "$name" 2>/dev/null) || before=
     case $before in
       '' | *_brevetti_hydra_python*) ;;
       *) printf -v "_brevetti_hydra_before_${name//[^A-Za-z0-9]/_}" %s "$before" ;;
