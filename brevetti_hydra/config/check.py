@@ -12,6 +12,7 @@ How an option is judged (DESIGN.md, "An option is right if a job takes it"):
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from brevetti_hydra._masks import Masking
@@ -44,6 +45,7 @@ _LEFT_ALONE = ("hydra", "launcher", "search", "sweep")
 _MOST_OTHERS = 5
 
 _Context = tuple[Choice, ...]
+_Known = tuple[_Context, Outcome]
 
 
 def check(
@@ -98,6 +100,7 @@ class _Check:
         self._opened = Opened(request, folder, self._files.mend_primary)
         self._search = self._opened.search
         self._inventory: Inventory = take_inventory(self._search, shipped_folder())
+        self._own = {file.label for file in self._inventory.files.values() if file.is_own}
         self._request = request
         self._done = 0
         self._judge = Judge(self._opened, request, base, check_class, self._step)
@@ -260,22 +263,31 @@ class _Check:
         """Look where other options' defaults lists put the option, or its group."""
         tries = self._tries.get(file.label, [])
         tried = {each.choices[-1].key for each in tries}
-        others: dict[str, list[tuple[_Context, Outcome]]] = {}
         packages = {p for each in tries for label, p in each.outcome.placed if label == file.label}
-        for choices, outcome in self._judge.outcomes():
-            placed = {p for label, p in outcome.placed if label == file.label}
-            if placed - packages:
-                # What is wrong with it there, those options' own judgement tells.
-                return True
-            for key in outcome.choices:
-                if key.partition("@")[0] == file.group and key not in tried:
-                    others.setdefault(key, []).append((choices, outcome))
+        placed, chosen = self._placements
+        if placed.get(file.label, set()) - packages:
+            # What is wrong with it there, those options' own judgement tells.
+            return True
         return any(
             self._try(file, (*choices, Choice(key, file.option)), below)
-            for key, found in others.items()
+            for key, found in chosen.get(file.group, {}).items()
+            if key not in tried
             for choices, below in found[:_MOST_OTHERS]
             if below.has_job
         )
+
+    @cached_property
+    def _placements(self) -> tuple[dict[str, set[str]], dict[str, dict[str, list[_Known]]]]:
+        """Give where files were put, and by which keys groups were chosen, in the first round."""
+        placed: dict[str, set[str]] = {}
+        chosen: dict[str, dict[str, list[_Known]]] = {}
+        for choices, outcome in self._judge.outcomes():
+            for label, package in outcome.placed:
+                placed.setdefault(label, set()).add(package)
+            for key in outcome.choices:
+                keys = chosen.setdefault(key.partition("@")[0], {})
+                keys.setdefault(key, []).append((choices, outcome))
+        return placed, chosen
 
     def _tell_nearest(self, file: ConfigFile) -> None:
         tries = self._tries.get(file.label)
@@ -307,7 +319,7 @@ class _Check:
 
     def _tell_rest(self, outcome: Outcome) -> None:
         """Tell what is no mistake: open settings, variables that are not set, secrets."""
-        own = {file.label for file in self._inventory.files.values() if file.is_own}
+        own = self._own
         for error in outcome.open_settings:
             file = file_of(error.where)
             if not file or file in own:
