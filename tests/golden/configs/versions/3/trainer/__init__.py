@@ -1,0 +1,1 @@
+"""The project at version 3."""
