@@ -52,8 +52,7 @@ FLAGS: dict[str, str] = {
     "-c, --cfg job": "print the composed configuration and run nothing",
     "--resolve": "with --cfg: resolve interpolations",
     "-p, --package KEY": "with --cfg: only this node",
-    "-i, --info [PART]": "print what the configuration is made of: all, config, defaults, "
-    "defaults-tree, plugins, searchpath",
+    "-i, --info [PART]": "print what the configuration is made of (PART: config, defaults, ...)",
     "-cn, --config-name NAME": "another primary config than 'brevetti'",
     "-cp, --config-path DIR": "a folder in the place of ./conf",
     "-cd, --config-dir DIR": "one more folder of configuration",
