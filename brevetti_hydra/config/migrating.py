@@ -64,16 +64,20 @@ class Migration:
         self._allow_lossy = allow_lossy
         self._noted: dict[int, Origin] = {}
         self._emptied: dict[Path, Node] = {}
+        self._undecided: list[BrevettiHydraError] = []
 
     def make(self, number: int, change: Change) -> None:
         """Make one change; what cannot be made becomes a problem."""
+        self._undecided = []
+        origin = None
         try:
             origin = self._made(change)
         except (MigrationError, LossyMigrationError) as error:
-            error.notes = (*error.notes, f"it is the step {number}: {describe_change(change)}")
-            self.problems.append(error)
-            return
-        if origin is not None:
+            self._undecided.append(error)
+        for each in self._undecided:
+            each.notes = (*each.notes, f"it is the step {number}: {describe_change(change)}")
+        self.problems += self._undecided
+        if origin is not None and not self._undecided:
             self.fired.append(Fired(number, change, origin))
 
     def _made(self, change: Change) -> Origin | None:
@@ -84,8 +88,10 @@ class Migration:
         if isinstance(change, Relocation):
             found = self._relocate(change, references)
             moved = references.rewrite(change.new)
+            self._undecided += references.problems
             return found or moved
         references.refuse()
+        self._undecided += references.problems
         node = self._find(change.old)
         if node is None:
             return None

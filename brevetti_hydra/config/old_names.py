@@ -149,12 +149,11 @@ class OldNames:
         """Say of unknown settings what they became, in place.
 
         In files of today they are mended from the oldest version of which a name is. What could
-        not be migrated has been told of, and is not unknown as well.
+        not be migrated has been told of, and what is wrong with it besides comes of that.
         """
-        told = {p.where for p in problems if isinstance(p, (MigrationError, LossyMigrationError))}
-        problems[:] = [
-            p for p in problems if not (isinstance(p, UnknownSettingError) and p.where in told)
-        ]
+        own = [p for p in problems if isinstance(p, (MigrationError, LossyMigrationError))]
+        told = {problem.where for problem in own}
+        problems[:] = [p for p in problems if p in own or p.where is None or p.where not in told]
         oldest: dict[str, int] = {}
         mended: list[tuple[BrevettiHydraError, str]] = []
         for problem in problems:

@@ -192,6 +192,8 @@ def _problem(
     if covered is not None:
         value = MASK if is_secret else _shown(covered.plain())
         notes.insert(0, f"it replaces {name}={value} from {covered.origin.label}")
+    if origin is not None and origin.note:
+        notes.append(origin.note)
     given = "something else, not shown here" if is_secret else None
     if given is None and (hidden := _from_environment((*prefix, *keys), resolution)):
         source = tree.at(keys)

@@ -38,9 +38,13 @@ class References:
     """Everything in a tree that refers to one key, or to what is below it.
 
     It is gathered before the key moves.
+
+    Attributes:
+        problems: The references that cannot follow.
     """
 
     def __init__(self, tree: Node, old: Path) -> None:
+        self.problems: list[MigrationError] = []
         self._old = old
         self._nodes: list[tuple[Path, Node, bool]] = []
         for path, node in walk(tree):
@@ -52,45 +56,37 @@ class References:
                 self._nodes.append((path, node, can_follow))
 
     def refuse(self) -> None:
-        """Refuse references to a key whose value changes, or that is gone.
-
-        Raises:
-            MigrationError: There is one outside of the key itself.
-        """
+        """Refuse references, outside of it, to a key whose value changes, or that is gone."""
         for path, node, _ in self._nodes:
             if path[: len(self._old)] != self._old:
                 name = dotted(self._old)
-                raise MigrationError(
-                    f"'{dotted(path)}' refers to '{name}', which does not stay as it is",
-                    where=node.origin.place(),
-                    hint="write the value itself in the place of the reference",
+                self.problems.append(
+                    MigrationError(
+                        f"'{dotted(path)}' refers to '{name}', which does not stay as it is",
+                        where=node.origin.place(),
+                        hint="write the value itself in the place of the reference",
+                    )
                 )
 
     def refuse_leaving(self, moved: Node) -> None:
-        """Refuse relative references that would lead elsewhere from where a key goes.
-
-        Raises:
-            MigrationError: What moves holds a relative reference to what does not move.
-        """
+        """Refuse relative references in what moves that would lead elsewhere from there."""
         for path, node in walk(moved, self._old):
             for each in _references(node.value, path):
                 if not each.is_absolute and each.path[: len(self._old)] != self._old:
-                    raise _undecidable(path, node, self._old)
+                    self.problems.append(_undecidable(path, node, self._old))
 
     def rewrite(self, new: Path) -> Origin | None:
-        """Let absolute references follow the key.
+        """Let absolute references follow the key, and refuse others.
 
         Returns:
             Where the first of them stands, or None where there is none.
-
-        Raises:
-            MigrationError: A reference cannot be written anew.
         """
         first: Origin | None = None
         for path, node, is_absolute in self._nodes:
             is_inside = path[: len(self._old)] == self._old
             if not is_absolute and not is_inside:
-                raise _undecidable(path, node, self._old)
+                self.problems.append(_undecidable(path, node, self._old))
+                continue
             changed = _mapped(node.value, lambda text: self._written_anew(text, new))
             if changed != node.value:
                 node.value = changed
