@@ -195,7 +195,7 @@ def test_the_whole_run_resolves_nothing_sent(
     job.start()
 
     written = [path for path in project.folder.rglob("*") if path.is_file()]
-    assert ASKING == job.settings.label
+    assert ASKING == job.settings.model_dump()["label"]
     assert not [path for path in written if CANARY.encode() in path.read_bytes()]
 
 
