@@ -46,7 +46,7 @@ class Budget(NamedTuple):
 
     yaml_bytes: int = 1 << 20
     depth: int = 64
-    nodes: int = 100_000
+    nodes: int = 20_000
     override_bytes: int = 8_000
     references: int = 30_000
     files: int = 1_000

@@ -20,7 +20,7 @@ __all__ = ["MOST_BYTES", "InfoDataset", "InfoModel", "InfoTag", "JobInfo", "pars
 
 # A description is small; anything larger is another file.
 MOST_BYTES = 4 << 20
-_MOST_LEVELS, _MOST_VALUES = 64, 100_000
+_MOST_LEVELS, _MOST_VALUES = 64, 50_000
 _KINDS = {type(None): "null", bool: "a truth value", list: "a list", str: "a text"}
 
 

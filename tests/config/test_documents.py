@@ -191,7 +191,7 @@ def test_an_alias_in_itself_is_refused(text: str) -> None:
         parse_document(text, "x.yaml", Budget())
 
 
-@pytest.mark.parametrize("text", ["a: " + "[" * 62 + "]" * 62, "a: [" + "1," * 90_000 + "]"])
+@pytest.mark.parametrize("text", ["a: " + "[" * 62 + "]" * 62, "a: [" + "1," * 19_000 + "]"])
 def test_what_is_within_the_budget_is_read(text: str) -> None:
     """The limits are limits, and not less."""
     assert yaml.safe_load(text) == tree(text)
