@@ -62,6 +62,10 @@ def explain(composition: Composition, keys: Sequence[str] = ()) -> list[Explanat
     return [each for key in keys for each in explainer.named(key)]
 
 
+# How many references are followed, one behind the other.
+_MOST_HOPS = 30
+
+
 class _Place(NamedTuple):
     """A place of the tree, on the way down.
 
@@ -256,7 +260,7 @@ class _Explainer:
             bounds=", ".join(shape.bounds) if shape is not None else "",
             description=(field.info.description or "") if field is not None else "",
             writers=tuple(writers),
-            targets=self._targets(node, path),
+            targets=self._targets(node, path, set(), 0),
             dropped=tuple(dropped),
         )
 
@@ -358,12 +362,14 @@ class _Explainer:
             return Step("", text)
         return Step(via.origin.label, text)
 
-    def _targets(self, node: Node, path: Path, seen: tuple[Path, ...] = ()) -> tuple[Target, ...]:
-        if path in seen:  # in the end it refers to itself
+    def _targets(self, node: Node, path: Path, seen: set[Path], hops: int) -> tuple[Target, ...]:
+        # In the end it refers to itself, or was told before: `${a}${a}` doubles at each hop.
+        if path in seen or hops > _MOST_HOPS:
             return ()
-        return tuple(self._target(each, (*seen, path)) for each in references_of(node, path))
+        seen.add(path)
+        return tuple(self._target(each, seen, hops) for each in references_of(node, path))
 
-    def _target(self, reference: Reference, seen: tuple[Path, ...]) -> Target:
+    def _target(self, reference: Reference, seen: set[Path], hops: int) -> Target:
         text, kind, name, path, fallback = reference
         text = self._masking.text(text)
         writer, value = None, None
@@ -376,7 +382,7 @@ class _Explainer:
                 place = self._place(found.path)
                 value = self._value(found.node, place)
                 writer = self._writer(found.node, place, found.via)
-                targets = self._targets(found.node, found.path, seen)
+                targets = self._targets(found.node, found.path, seen, hops + 1)
             name = dotted(path)
         elif kind == "hydra":
             value = self._composition.hydra_values.get(name.strip())

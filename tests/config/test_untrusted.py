@@ -11,6 +11,7 @@ import pytest
 
 from brevetti_hydra.config import list_groups, open_repository, read_argv, read_overrides
 from brevetti_hydra.config.describe import cfg_text, describe_settings
+from brevetti_hydra.config.explain import explain
 from brevetti_hydra.config.project import find_project
 from brevetti_hydra.config.recorded import recorded_tree
 from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors, OverBudgetError
@@ -397,3 +398,13 @@ def test_thousands_of_mistakes_are_counted(project: Any) -> None:
 def test_overrides_of_code_may_hold_half_characters() -> None:
     """What code gives is read as what a shell gives."""
     assert "label" == read_overrides(["label=\ud800"])[0].key
+
+
+@pytest.mark.parametrize("text", ["${weights.a%d}${weights.a%d}", "${weights.a%d}"])
+def test_references_that_multiply_are_explained_once(project: Any, text: str) -> None:
+    """An explanation follows each of them one time, and not without end."""
+    lines = "\n".join(f"  a{n}: {text.replace('%d', str(n - 1))}" for n in range(1, 200))
+    project.write({"conf/brevetti.yaml": f"weights:\n  a0: 1\n{lines}"})
+    found = explain(project.compose(settings="Demo"), ["weights.a199"])
+
+    assert ["weights.a199"] == [each.key for each in found]
