@@ -47,14 +47,15 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
         reply.json = request.flags.json
     composition = _composed(request)
     explanations, problems = _explained(composition, request.keys)
-    if explanations:
+    if explanations and reply.json is None:
         reply.say(explanations_text(explanations))
-    elif not problems:
+    elif not explanations and not problems:
         reply.say(f"the job '{composition.job_name}' has no settings")
     problems += _mistakes(composition)
     for problem in problems:
         reply.add_error(problem)
-    reply.answer(_document(composition, explanations))
+    if reply.json is not None:
+        reply.answer(_document(composition, explanations))
     return max((problem.exit_code for problem in problems), default=0)
 
 

@@ -63,7 +63,7 @@ def explain(composition: Composition, keys: Sequence[str] = ()) -> list[Explanat
 
 
 # How many references are followed, one behind the other.
-_MOST_HOPS = 30
+_MOST_HOPS = 8
 
 
 class _Place(NamedTuple):
