@@ -491,3 +491,14 @@ def test_every_error_is_in_one_report(project: Project) -> None:
 
     assert {"migration-failed", "unknown-setting"} == {e.code for e in caught.value.errors}
     assert 3 <= len(caught.value.errors)
+
+
+def test_a_wrong_value_says_by_which_name_it_was_written(project: Project) -> None:
+    """The error names the key of today, the old place, and the name that stands there."""
+    with_steps(project, brevetti="config_version: 1\nlearning_rate: -1")
+
+    error = project.error(settings=Newest)
+
+    assert "'optim.lr' must be greater than 0, but is -1" in error
+    assert "--> conf/brevetti.yaml:2:1" in error
+    assert "note: written as 'learning_rate', version 1" in error
