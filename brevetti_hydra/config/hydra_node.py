@@ -85,7 +85,7 @@ def read_hydra_node(tree: Node) -> HydraNode:
 
 
 def _check_mode(node: Node) -> list[BrevettiHydraError]:
-    if node.value in {"RUN", None}:
+    if node.value in ("RUN", None):
         return []
     if node.value == "MULTIRUN":
         return [

@@ -334,6 +334,7 @@ def test_a_search_path_over_half_a_disk_is_over_the_budget(project: Any) -> None
         *([f"epochs={'9' * 5_000}"], [f"epochs=[{'9' * 5_000}]"], [f"rate=-{'9' * 5_000}.5"]),
         *(["hydra.searchpath=['~nobody-lives-here/x']"], ["hydra.searchpath=['\x00']"]),
         *([f"hydra.searchpath=[{'x' * 300}]"], ["--config-name", "x" * 300], ["-cd", "x" * 300]),
+        *(["hydra.mode=[RUN]"], ["hydra.mode={a: b}"], ["hydra.verbose=[1]"], ["hydra={a: [1]}"]),
         *(["-cd", "\x00"], ["-cn", "\x00"], ["-cp", "\x00"], ["-cn", "\ud800"]),
         *([f"model={'x' * 300}"], [f"job={'x' * 300}"], [f"+experiment={'x' * 300}"]),
     ],
