@@ -46,7 +46,8 @@ values = st.recursive(
 )
 trees = st.dictionaries(st.sampled_from(KEYS), values, max_size=3)
 packages = st.sampled_from(
-    [None, None, None, None, "_global_", "p", "m", "m.n", "_group_", "_group_.q"]
+    # `_group_` is read as Hydra 1.1 read it, with a notice; later ones take it for a name.
+    [None, None, None, None, "_global_", "p", "m", "m.n"]
 )
 
 
