@@ -30,7 +30,7 @@ def main() -> int:
     options = read_options(__doc__, rounds=41)
     from brevetti_hydra import Job
     from brevetti_hydra.config import compose, read_argv
-    from brevetti_hydra.config.explain import explain
+    from brevetti_hydra.config.explaining.explain import explain
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

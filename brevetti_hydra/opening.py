@@ -21,10 +21,15 @@ from brevetti_hydra.config import (
     secret_texts,
     validate,
 )
-from brevetti_hydra.config.credentials import known_keys, with_api_key
-from brevetti_hydra.config.effects import LeftOut, find_ineffective, short_command
+from brevetti_hydra.config.command_line.effects import LeftOut, find_ineffective, short_command
 from brevetti_hydra.config.recorded import compose_recorded, recorded_nodes, recorded_tree
-from brevetti_hydra.config.secrets import command_words, held_secrets, may_hold_secrets, source_text
+from brevetti_hydra.config.safety.credentials import known_keys, with_api_key
+from brevetti_hydra.config.safety.secrets import (
+    command_words,
+    held_secrets,
+    may_hold_secrets,
+    source_text,
+)
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     ConfigNotFoundError,
@@ -226,7 +231,7 @@ def reopen_run(
             secret is missing.
         UsageError: Settings are given that the record does hold.
     """
-    from brevetti_hydra.config.targets import load_target
+    from brevetti_hydra.config.safety.targets import load_target
     from brevetti_hydra.run.context import RunContext
     from brevetti_hydra.run.history import read_record, read_snapshot
     from brevetti_hydra.run.plan import RunPlan
@@ -235,7 +240,7 @@ def reopen_run(
     run = run.at_storage(record.storage)
     project, target = find_project(folder), record.job.target
     if project.migrations is not None:
-        from brevetti_hydra.config.old_records import moved_target
+        from brevetti_hydra.config.migration.old_records import moved_target
 
         target = moved_target(target, project)
     if job_class is None:

@@ -17,8 +17,8 @@ from brevetti_hydra.config import (
     read_argv,
     read_overrides,
 )
-from brevetti_hydra.config.credentials import with_api_key
-from brevetti_hydra.config.targets import loading_module
+from brevetti_hydra.config.safety.credentials import with_api_key
+from brevetti_hydra.config.safety.targets import loading_module
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     PlatformNotAvailableError,
@@ -185,7 +185,7 @@ def _is_of(target: str, job_class: type[Job]) -> bool:
     own, project = own_target(job_class)[0], find_project(Path.cwd())
     if target == own or project.migrations is None:
         return target == own
-    from brevetti_hydra.config.old_records import final_target
+    from brevetti_hydra.config.migration.old_records import final_target
 
     return final_target(target, project) == final_target(own, project)
 

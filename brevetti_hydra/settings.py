@@ -30,7 +30,7 @@ RESERVED_NODES = frozenset(
     {"job", "platform", "run", "sweep", "search", "launcher", "hydra", "config_version", "defaults"}
 )
 
-# The version of those nodes: one more than the highest step of `config.versions.HARNESS`.
+# The version of those nodes: one more than the highest step of `config.migration.versions.HARNESS`.
 HARNESS_VERSION = 1
 
 # Arguments by which a platform starts a container; none of them can be a setting.

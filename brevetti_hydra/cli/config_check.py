@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import argparse
 
     from brevetti_hydra.cli.reply import Reply
-    from brevetti_hydra.config.findings import Report
+    from brevetti_hydra.config.checking.findings import Report
 
 __all__ = ["build_parser", "execute"]
 
@@ -58,7 +58,7 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
         UsageError: There is a word that is no override.
         ConfigError: A named folder or the primary config does not exist.
     """
-    from brevetti_hydra.config.check import check
+    from brevetti_hydra.config.checking.check import check
     from brevetti_hydra.job import Job
     from brevetti_hydra.job_class import check_job_class
 

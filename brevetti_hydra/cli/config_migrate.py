@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from brevetti_hydra._text import plural
 from brevetti_hydra.cli.arguments import CommandParser
 from brevetti_hydra.config import find_project
-from brevetti_hydra.config.config_files import find_files
-from brevetti_hydra.config.masks import masked_line
-from brevetti_hydra.config.migrated_files import migrate_files, write_files
-from brevetti_hydra.config.targets import is_target
-from brevetti_hydra.config.versions import load_tables, says_fired
+from brevetti_hydra.config.files.config_files import find_files
+from brevetti_hydra.config.migration.migrated_files import migrate_files, write_files
+from brevetti_hydra.config.migration.versions import load_tables, says_fired
+from brevetti_hydra.config.safety.masks import masked_line
+from brevetti_hydra.config.safety.targets import is_target
 from brevetti_hydra.errors import NewerConfigError, UnknownOptionError, UsageError
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from brevetti_hydra.cli.reply import Reply
-    from brevetti_hydra.config.config_files import ConfigFile
-    from brevetti_hydra.config.migrated_files import MigratedFile
-    from brevetti_hydra.config.versions import Tables
+    from brevetti_hydra.config.files.config_files import ConfigFile
+    from brevetti_hydra.config.migration.migrated_files import MigratedFile
+    from brevetti_hydra.config.migration.versions import Tables
     from brevetti_hydra.errors import BrevettiHydraError
 
 __all__ = ["build_parser", "execute"]
@@ -122,9 +122,9 @@ def _target(job: str | None, files: Sequence[ConfigFile]) -> str | None:
     """
     if job is None or (is_target(job) and any(sign in job for sign in ".:")):
         return job
-    from brevetti_hydra.config.budget import Budget
-    from brevetti_hydra.config.documents import read_document
-    from brevetti_hydra.config.search import shipped_folder
+    from brevetti_hydra.config.files.search import shipped_folder
+    from brevetti_hydra.config.safety.budget import Budget
+    from brevetti_hydra.config.tree.documents import read_document
 
     for root in [*dict.fromkeys(file.root for file in files), shipped_folder()]:
         path = root / "job" / f"{job}.yaml"

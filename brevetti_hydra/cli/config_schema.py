@@ -13,8 +13,8 @@ from brevetti_hydra.cli.paths import printable
 from brevetti_hydra.cli.report import exit_code_of
 from brevetti_hydra.cli.text import columns
 from brevetti_hydra.config import find_project, open_repository
-from brevetti_hydra.config.modelines import modeline, with_modeline
-from brevetti_hydra.config.schema import (
+from brevetti_hydra.config.editor.modelines import modeline, with_modeline
+from brevetti_hydra.config.editor.schema import (
     EditorSchemas,
     JudgedFile,
     editor_schemas,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.cli.reply import Reply
     from brevetti_hydra.config import Composition, Request
-    from brevetti_hydra.config.explanation import Explanation
+    from brevetti_hydra.config.explaining.explanation import Explanation
 
 __all__ = ["build_parser", "execute"]
 
@@ -75,7 +75,7 @@ def _explained(
     composition: Composition, keys: Sequence[str]
 ) -> tuple[list[Explanation], list[BrevettiHydraError]]:
     """Explain what is there of the keys; of each other one, give the error."""
-    from brevetti_hydra.config.explain import explain
+    from brevetti_hydra.config.explaining.explain import explain
 
     if not keys:
         return explain(composition), []

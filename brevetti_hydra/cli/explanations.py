@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._masks import MASK
 from brevetti_hydra.cli.text import cut, one_line, pad, width_of
-from brevetti_hydra.config.origins import MISSING
+from brevetti_hydra.config.tree.origins import MISSING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from brevetti_hydra.config.explanation import Explanation, Loss, Step, Target, Writer
+    from brevetti_hydra.config.explaining.explanation import Explanation, Loss, Step, Target, Writer
 
 __all__ = ["explanations_text", "value_text"]
 

@@ -1,6 +1,6 @@
 """The folders of configuration of a line: groups, options, and what the chosen files say.
 
-The rules are those of `config.search` and `config.source`, which a test compares.
+The rules are those of `config.files.search` and `config.files.source`, which a test compares.
 """
 
 from __future__ import annotations

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra.completion import cache
 from brevetti_hydra.completion.folders import project_folder, shipped_folder
-from brevetti_hydra.config.fields import Shape, default_of
-from brevetti_hydra.config.job_shapes import class_shapes
-from brevetti_hydra.config.masks import masked_value
+from brevetti_hydra.config.models.fields import Shape, default_of
+from brevetti_hydra.config.models.job_shapes import class_shapes
+from brevetti_hydra.config.safety.masks import masked_value
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
     from brevetti_hydra.completion.candidate import Node
-    from brevetti_hydra.config.fields import Field
+    from brevetti_hydra.config.models.fields import Field
 
 __all__ = ["class_nodes", "keep_class", "shipped_document"]
 

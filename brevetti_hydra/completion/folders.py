@@ -1,6 +1,6 @@
 """Where a project begins, and where the shipped configuration lies, found without any import.
 
-The rules are those of `config.project` and `config.search`, which a test compares.
+The rules are those of `config.project` and `config.files.search`, which a test compares.
 """
 
 from __future__ import annotations

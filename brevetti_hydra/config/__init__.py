@@ -1,12 +1,18 @@
 """From the command line to validated settings."""
 
+from brevetti_hydra.config.command_line.overrides import (
+    Argument,
+    Flags,
+    Request,
+    read_argv,
+    read_overrides,
+)
 from brevetti_hydra.config.compose import Composition, compose
-from brevetti_hydra.config.groups import Group, Option, list_groups
-from brevetti_hydra.config.job_shapes import settings_class
-from brevetti_hydra.config.overrides import Argument, Flags, Request, read_argv, read_overrides
+from brevetti_hydra.config.files.groups import Group, Option, list_groups
+from brevetti_hydra.config.files.search import open_repository
+from brevetti_hydra.config.models.job_shapes import settings_class
 from brevetti_hydra.config.project import Project, find_project
-from brevetti_hydra.config.search import open_repository
-from brevetti_hydra.config.secrets import secret_texts
+from brevetti_hydra.config.safety.secrets import secret_texts
 from brevetti_hydra.config.validate import Validated, validate
 
 __all__ = [

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra.config.describe import cfg_text, cfg_tree, table
+from brevetti_hydra.config.files.search import describe_defaults, open_repository
+from brevetti_hydra.config.files.source import FolderSource
 from brevetti_hydra.config.plugins import find_plugins
 from brevetti_hydra.config.project import find_project
-from brevetti_hydra.config.search import describe_defaults, open_repository
-from brevetti_hydra.config.source import FolderSource
 from brevetti_hydra.errors import NoJobChosenError
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from brevetti_hydra.config._hydra import DefaultsBranch
+    from brevetti_hydra.config.command_line.overrides import Request
     from brevetti_hydra.config.compose import Composition
-    from brevetti_hydra.config.overrides import Request
 
 __all__ = ["Anatomy", "describe_anatomy"]
 

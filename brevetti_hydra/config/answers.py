@@ -19,8 +19,8 @@ from brevetti_hydra.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from brevetti_hydra.config.command_line.overrides import Request
     from brevetti_hydra.config.compose import Composition
-    from brevetti_hydra.config.overrides import Request
 
 __all__ = ["FLAGS_TEXT", "answer"]
 

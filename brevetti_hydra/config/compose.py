@@ -6,24 +6,24 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from brevetti_hydra.config.defaults import fill_tree
-from brevetti_hydra.config.documents import read_header
+from brevetti_hydra.config.command_line.overrides import read_overrides
+from brevetti_hydra.config.files.search import Plan, SearchPath, plan
+from brevetti_hydra.config.files.source import OLD_PACKAGE
 from brevetti_hydra.config.hydra_node import HydraNode, read_hydra_node
-from brevetti_hydra.config.interpolate import Resolution, resolve
-from brevetti_hydra.config.job_shapes import RESERVED_MODELS, RootShape, class_shapes
-from brevetti_hydra.config.layers import CommandLine, info_layer, shape_at, stack
+from brevetti_hydra.config.models.defaults import fill_tree
+from brevetti_hydra.config.models.job_shapes import RESERVED_MODELS, RootShape, class_shapes
 from brevetti_hydra.config.opened import Opened
-from brevetti_hydra.config.origins import MISSING, Dropped, Node, Origin, Path, dotted, walk
-from brevetti_hydra.config.overrides import read_overrides
-from brevetti_hydra.config.search import Plan, SearchPath, plan
-from brevetti_hydra.config.secrets import (
+from brevetti_hydra.config.safety.secrets import (
     WrittenSecret,
     find_secrets,
     hide_arguments,
     hide_by_look,
 )
-from brevetti_hydra.config.source import OLD_PACKAGE
-from brevetti_hydra.config.targets import load_target
+from brevetti_hydra.config.safety.targets import load_target
+from brevetti_hydra.config.tree.documents import read_header
+from brevetti_hydra.config.tree.interpolate import Resolution, resolve
+from brevetti_hydra.config.tree.layers import CommandLine, info_layer, shape_at, stack
+from brevetti_hydra.config.tree.origins import MISSING, Dropped, Node, Origin, Path, dotted, walk
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     NoJobChosenError,
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path as FilePath
 
-    from brevetti_hydra.config.documents import Document
-    from brevetti_hydra.config.fields import Shape
-    from brevetti_hydra.config.old_names import OldNames
-    from brevetti_hydra.config.overrides import Argument, Request
-    from brevetti_hydra.config.planned import PlannedDocument
+    from brevetti_hydra.config.command_line.overrides import Argument, Request
+    from brevetti_hydra.config.files.planned import PlannedDocument
+    from brevetti_hydra.config.migration.old_names import OldNames
+    from brevetti_hydra.config.migration.versions import VersionedFiles
+    from brevetti_hydra.config.models.fields import Shape
     from brevetti_hydra.config.project import Project
-    from brevetti_hydra.config.versions import VersionedFiles
+    from brevetti_hydra.config.tree.documents import Document
 
 __all__ = ["Composition", "compose", "job_class_of"]
 
@@ -211,7 +211,7 @@ def _compose(
     versioned = None
     if composition.project.migrations or any(each.version for each in composition.documents):
         # Imported here: most runs have nothing to migrate.
-        from brevetti_hydra.config.versions import open_versions
+        from brevetti_hydra.config.migration.versions import open_versions
 
         versioned = open_versions(composition, opened.search, chosen, request)
         layers = versioned.trees(None)
@@ -223,7 +223,7 @@ def _compose(
     root = RootShape(composition.shapes)
     values = chosen.values
     if versioned is not None:
-        from brevetti_hydra.config.old_names import take_old_names
+        from brevetti_hydra.config.migration.old_names import take_old_names
 
         layers = versioned.trees(composition.target)
         values = take_old_names(composition, values, root)
@@ -268,7 +268,7 @@ def _refuse_targets(composition: Composition, layers: list[Node]) -> None:
     named = [argument for argument in composition.arguments if name in argument.text]
     info = composition.info if composition.info and name in repr(composition.info) else None
     if written or named or info:
-        from brevetti_hydra.config.refused_targets import refuse_targets
+        from brevetti_hydra.config.safety.refused_targets import refuse_targets
 
         refuse_targets(written, named, info)
 
@@ -284,7 +284,7 @@ def job_class_of(search: SearchPath, project: Project, base: type, option: str) 
     arguments = read_overrides([f"job={option}"], project.budget)
     chosen = plan(search, arguments)
     if project.migrations or any(file.document.version for file in chosen.files):
-        from brevetti_hydra.config.versions import VersionedFiles, load_tables
+        from brevetti_hydra.config.migration.versions import VersionedFiles, load_tables
 
         versioned = VersionedFiles(load_tables(project), search, chosen.files, allow_lossy=True)
         layers = versioned.trees(None)

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra._masks import MASK, Masking
 from brevetti_hydra._text import shorten
-from brevetti_hydra.config.fields import Field, Shape, default_of
-from brevetti_hydra.config.masks import masked_value
-from brevetti_hydra.config.origins import MISSING, Node, Path, dotted
+from brevetti_hydra.config.models.fields import Field, Shape, default_of
 from brevetti_hydra.config.recorded import recorded_tree
-from brevetti_hydra.config.secrets import secret_texts
-from brevetti_hydra.config.yaml_text import yaml_text
+from brevetti_hydra.config.safety.masks import masked_value
+from brevetti_hydra.config.safety.secrets import secret_texts
+from brevetti_hydra.config.tree.origins import MISSING, Node, Path, dotted
+from brevetti_hydra.config.tree.yaml_text import yaml_text
 from brevetti_hydra.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from brevetti_hydra.config.compose import Composition
-    from brevetti_hydra.config.groups import Group
+    from brevetti_hydra.config.files.groups import Group
 
 __all__ = [
     "Further",

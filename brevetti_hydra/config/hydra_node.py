@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from brevetti_hydra.config.origins import Node, Path, dotted, walk
+from brevetti_hydra.config.tree.origins import Node, Path, dotted, walk
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     InvalidSettingError,

@@ -5,18 +5,18 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
-from brevetti_hydra.config.job_shapes import class_shapes
+from brevetti_hydra.config.files.search import SearchPath, open_repository
+from brevetti_hydra.config.models.job_shapes import class_shapes
 from brevetti_hydra.config.project import Project, find_project
-from brevetti_hydra.config.search import SearchPath, open_repository
-from brevetti_hydra.config.targets import load_target
+from brevetti_hydra.config.safety.targets import load_target
 from brevetti_hydra.errors import JobClassError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from brevetti_hydra.config.fields import Shape
-    from brevetti_hydra.config.overrides import Request
+    from brevetti_hydra.config.command_line.overrides import Request
+    from brevetti_hydra.config.models.fields import Shape
     from brevetti_hydra.errors import Place
 
 __all__ = ["Opened"]

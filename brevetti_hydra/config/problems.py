@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._masks import MASK, without_word
 from brevetti_hydra._text import shorten, similar_name
-from brevetti_hydra.config.layers import shape_at
-from brevetti_hydra.config.masks import masked_value, texts_in
-from brevetti_hydra.config.nearest import below, holder_of, names_in, unknown_setting, value_at
-from brevetti_hydra.config.origins import MISSING, Node, Origin, dotted
+from brevetti_hydra.config.models.nearest import (
+    below,
+    holder_of,
+    names_in,
+    unknown_setting,
+    value_at,
+)
+from brevetti_hydra.config.safety.masks import masked_value, texts_in
+from brevetti_hydra.config.tree.layers import shape_at
+from brevetti_hydra.config.tree.origins import MISSING, Node, Origin, dotted
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     InvalidSettingError,
@@ -21,8 +27,8 @@ from brevetti_hydra.errors import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from brevetti_hydra.config.fields import Shape
-    from brevetti_hydra.config.interpolate import Resolution
+    from brevetti_hydra.config.models.fields import Shape
+    from brevetti_hydra.config.tree.interpolate import Resolution
 
 __all__ = ["find_problems"]
 
@@ -301,7 +307,7 @@ def _hint(kind: str, fault: Any, origin: Origin | None, name: str, place: Shape 
         nearest = similar_name(value, (p.strip("'") for p in place.type_text().split(" | ")))
         if nearest is not None:
             return f"a similar name exists: '{nearest}'"
-    from brevetti_hydra.config.spelling import type_hint
+    from brevetti_hydra.config.command_line.spelling import type_hint
 
     is_argument = origin is not None and origin.kind == "argument"
     return type_hint(kind, value, name, is_argument=is_argument, shape=place)

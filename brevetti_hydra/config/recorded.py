@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from brevetti_hydra._masks import MASK
+from brevetti_hydra.config.command_line.overrides import Argument, split_key
 from brevetti_hydra.config.compose import Composition
-from brevetti_hydra.config.interpolate import escaped, resolve
-from brevetti_hydra.config.job_shapes import RootShape, class_shapes
-from brevetti_hydra.config.layers import CommandLine, shape_at
-from brevetti_hydra.config.masks import masked_value
-from brevetti_hydra.config.origins import Node, Origin, Path, dotted, node_of, walk
-from brevetti_hydra.config.overrides import Argument, split_key
+from brevetti_hydra.config.models.job_shapes import RootShape, class_shapes
 from brevetti_hydra.config.project import find_project
-from brevetti_hydra.config.secrets import find_secrets
+from brevetti_hydra.config.safety.masks import masked_value
+from brevetti_hydra.config.safety.secrets import find_secrets
+from brevetti_hydra.config.tree.interpolate import escaped, resolve
+from brevetti_hydra.config.tree.layers import CommandLine, shape_at
+from brevetti_hydra.config.tree.origins import Node, Origin, Path, dotted, node_of, walk
 from brevetti_hydra.errors import BrevettiHydraError, MissingSettingError, UsageError
 from brevetti_hydra.settings import HARNESS_VERSION, RESERVED_NODES, DatasetNode, ReservedNodes
 
@@ -108,7 +108,7 @@ def compose_recorded(
     config, origins = snapshot.config, snapshot.origins
     if composition.project.migrations is not None or snapshot.config_version not in _OF_TODAY:
         # Imported here: most records are of today.
-        from brevetti_hydra.config.old_records import read_record_today
+        from brevetti_hydra.config.migration.old_records import read_record_today
 
         today = read_record_today(snapshot, target, composition.project, allow_lossy=allow_lossy)
         config, origins, composition.versions = today.config, today.origins, today.versions

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
-from brevetti_hydra.config.defaults import with_instance_defaults
-from brevetti_hydra.config.job_shapes import settings_class
-from brevetti_hydra.config.layers import shape_at
-from brevetti_hydra.config.origins import MISSING, Node, Path, dotted, is_void, node_of, walk
+from brevetti_hydra.config.models.defaults import with_instance_defaults
+from brevetti_hydra.config.models.job_shapes import settings_class
 from brevetti_hydra.config.recorded import recorded_at
-from brevetti_hydra.config.secrets import hide_secrets
+from brevetti_hydra.config.safety.secrets import hide_secrets
+from brevetti_hydra.config.tree.layers import shape_at
+from brevetti_hydra.config.tree.origins import MISSING, Node, Path, dotted, is_void, node_of, walk
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     ConfigErrors,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from brevetti_hydra.config.compose import Composition
-    from brevetti_hydra.config.fields import Shape
+    from brevetti_hydra.config.models.fields import Shape
 
 __all__ = ["Validated", "find_mistakes", "validate"]
 

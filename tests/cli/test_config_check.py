@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 import brevetti_hydra.cli
-from brevetti_hydra.config.search import shipped_folder
+from brevetti_hydra.config.files.search import shipped_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ import pytest
 
 from brevetti_hydra.cli.documents import ExplainDocument
 from brevetti_hydra.cli.explanations import explanations_text, value_text
-from brevetti_hydra.config.explanation import Explanation, Step, Writer
+from brevetti_hydra.config.explaining.explanation import Explanation, Step, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

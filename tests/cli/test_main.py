@@ -11,7 +11,7 @@ import pytest
 
 from brevetti_hydra.cli.commands import COMMANDS
 from brevetti_hydra.cli.help import FLAGS
-from brevetti_hydra.config.overrides import _FLAGS
+from brevetti_hydra.config.command_line.overrides import _FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -178,7 +178,7 @@ class Project:
 
     def normalised(self, text: str) -> str:
         """Write a text as a terminal gets it, with names for the folders of this machine."""
-        from brevetti_hydra.config.search import shipped_folder
+        from brevetti_hydra.config.files.search import shipped_folder
 
         for name, folder in (
             ("PROJECT", self.folder),

@@ -18,14 +18,14 @@ import pytest
 
 from brevetti_hydra import Job
 from brevetti_hydra.config import compose, read_argv
-from brevetti_hydra.config.explain import explain
+from brevetti_hydra.config.explaining.explain import explain
 from brevetti_hydra.errors import BrevettiHydraError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from brevetti_hydra.config import Composition
-    from brevetti_hydra.config.explanation import Explanation, Target, Writer
+    from brevetti_hydra.config.explaining.explanation import Explanation, Target, Writer
 
 TREES = 500
 SENTINEL = 987654

@@ -10,14 +10,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brevetti_hydra.config.budget import Budget
-from brevetti_hydra.config.config_files import ConfigFile
-from brevetti_hydra.config.documents import parse_document
-from brevetti_hydra.config.migrated_files import migrate_files
-from brevetti_hydra.config.migrating import migrate_tree
-from brevetti_hydra.config.origins import Node, Origin, merge, node_of
-from brevetti_hydra.config.rewriting import comments_in
-from brevetti_hydra.config.versions import HARNESS, Numbers, Tables
+from brevetti_hydra.config.files.config_files import ConfigFile
+from brevetti_hydra.config.migration.migrated_files import migrate_files
+from brevetti_hydra.config.migration.migrating import migrate_tree
+from brevetti_hydra.config.migration.rewriting import comments_in
+from brevetti_hydra.config.migration.versions import HARNESS, Numbers, Tables
+from brevetti_hydra.config.safety.budget import Budget
+from brevetti_hydra.config.tree.documents import parse_document
+from brevetti_hydra.config.tree.origins import Node, Origin, merge, node_of
 from brevetti_hydra.migrations import (
     Change,
     Migrations,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from brevetti_hydra import Field, Job, JobSettings
 from brevetti_hydra.config import compose, read_argv, validate
-from brevetti_hydra.config.overrides import split_key
+from brevetti_hydra.config.command_line.overrides import split_key
 from brevetti_hydra.errors import BrevettiHydraError
 
 

@@ -24,10 +24,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, RootModel, create_m
 
 from brevetti_hydra import Job, JobSettings
 from brevetti_hydra.config import compose, read_argv, validate
-from brevetti_hydra.config.documents import parse_document
-from brevetti_hydra.config.job_shapes import class_shapes
+from brevetti_hydra.config.editor.tree_schema import KnownJob, tree_schema
+from brevetti_hydra.config.models.job_shapes import class_shapes
 from brevetti_hydra.config.project import find_project
-from brevetti_hydra.config.tree_schema import KnownJob, tree_schema
+from brevetti_hydra.config.tree.documents import parse_document
 from brevetti_hydra.errors import BrevettiHydraError
 from brevetti_hydra.settings import Secret
 

@@ -1,0 +1,1 @@
+"""A whole configuration, judged file by file and option by option."""

@@ -1,0 +1,1 @@
+"""The words of a command line: overrides, their keys and their values."""

@@ -1,0 +1,1 @@
+"""JSON Schema for editors of YAML files."""

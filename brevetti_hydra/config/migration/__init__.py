@@ -1,0 +1,1 @@
+"""Files, lines and records of older versions, as the newest has them."""

@@ -1,0 +1,1 @@
+"""What the settings' classes say: shapes, defaults, and where they say it."""

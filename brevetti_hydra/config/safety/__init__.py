@@ -1,0 +1,1 @@
+"""What untrusted configuration may not do, and what nobody may see."""
