@@ -21,10 +21,10 @@ from brevetti_hydra.config import (
     secret_texts,
     validate,
 )
-from brevetti_hydra.config.command_line.effects import LeftOut, find_ineffective, short_command
+from brevetti_hydra.config.effects import LeftOut, find_ineffective, short_command
 from brevetti_hydra.config.recorded import compose_recorded, recorded_nodes, recorded_tree
 from brevetti_hydra.config.safety.credentials import known_keys, with_api_key
-from brevetti_hydra.config.safety.secrets import (
+from brevetti_hydra.config.secrets import (
     command_words,
     held_secrets,
     may_hold_secrets,

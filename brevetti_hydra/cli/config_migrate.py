@@ -123,7 +123,7 @@ def _target(job: str | None, files: Sequence[ConfigFile]) -> str | None:
     if job is None or (is_target(job) and any(sign in job for sign in ".:")):
         return job
     from brevetti_hydra.config.files.search import shipped_folder
-    from brevetti_hydra.config.safety.budget import Budget
+    from brevetti_hydra.config.tree.budget import Budget
     from brevetti_hydra.config.tree.documents import read_document
 
     for root in [*dict.fromkeys(file.root for file in files), shipped_folder()]:

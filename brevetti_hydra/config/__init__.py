@@ -12,7 +12,7 @@ from brevetti_hydra.config.files.groups import Group, Option, list_groups
 from brevetti_hydra.config.files.search import open_repository
 from brevetti_hydra.config.models.job_shapes import settings_class
 from brevetti_hydra.config.project import Project, find_project
-from brevetti_hydra.config.safety.secrets import secret_texts
+from brevetti_hydra.config.secrets import secret_texts
 from brevetti_hydra.config.validate import Validated, validate
 
 __all__ = [

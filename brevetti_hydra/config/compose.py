@@ -10,19 +10,24 @@ from brevetti_hydra.config.command_line.overrides import read_overrides
 from brevetti_hydra.config.files.search import Plan, SearchPath, plan
 from brevetti_hydra.config.files.source import OLD_PACKAGE
 from brevetti_hydra.config.hydra_node import HydraNode, read_hydra_node
+from brevetti_hydra.config.layers import CommandLine, info_layer, stack
 from brevetti_hydra.config.models.defaults import fill_tree
-from brevetti_hydra.config.models.job_shapes import RESERVED_MODELS, RootShape, class_shapes
+from brevetti_hydra.config.models.job_shapes import (
+    RESERVED_MODELS,
+    RootShape,
+    class_shapes,
+    shape_at,
+)
 from brevetti_hydra.config.opened import Opened
-from brevetti_hydra.config.safety.secrets import (
+from brevetti_hydra.config.safety.targets import load_target
+from brevetti_hydra.config.secrets import (
     WrittenSecret,
     find_secrets,
     hide_arguments,
     hide_by_look,
 )
-from brevetti_hydra.config.safety.targets import load_target
 from brevetti_hydra.config.tree.documents import read_header
 from brevetti_hydra.config.tree.interpolate import Resolution, resolve
-from brevetti_hydra.config.tree.layers import CommandLine, info_layer, shape_at, stack
 from brevetti_hydra.config.tree.origins import MISSING, Dropped, Node, Origin, Path, dotted, walk
 from brevetti_hydra.errors import (
     BrevettiHydraError,
@@ -268,7 +273,7 @@ def _refuse_targets(composition: Composition, layers: list[Node]) -> None:
     named = [argument for argument in composition.arguments if name in argument.text]
     info = composition.info if composition.info and name in repr(composition.info) else None
     if written or named or info:
-        from brevetti_hydra.config.safety.refused_targets import refuse_targets
+        from brevetti_hydra.config.refused_targets import refuse_targets
 
         refuse_targets(written, named, info)
 

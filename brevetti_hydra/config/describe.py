@@ -9,7 +9,7 @@ from brevetti_hydra._text import shorten
 from brevetti_hydra.config.models.fields import Field, Shape, default_of
 from brevetti_hydra.config.recorded import recorded_tree
 from brevetti_hydra.config.safety.masks import masked_value
-from brevetti_hydra.config.safety.secrets import secret_texts
+from brevetti_hydra.config.secrets import secret_texts
 from brevetti_hydra.config.tree.origins import MISSING, Node, Path, dotted
 from brevetti_hydra.config.tree.yaml_text import yaml_text
 from brevetti_hydra.errors import UsageError

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._masks import MASK, without_word
 from brevetti_hydra._text import shorten, similar_name
+from brevetti_hydra.config.models.job_shapes import shape_at
 from brevetti_hydra.config.models.nearest import (
     below,
     holder_of,
@@ -15,7 +16,6 @@ from brevetti_hydra.config.models.nearest import (
     value_at,
 )
 from brevetti_hydra.config.safety.masks import masked_value, texts_in
-from brevetti_hydra.config.tree.layers import shape_at
 from brevetti_hydra.config.tree.origins import MISSING, Node, Origin, dotted
 from brevetti_hydra.errors import (
     BrevettiHydraError,

@@ -7,7 +7,7 @@ import sysconfig
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from brevetti_hydra.config.safety.budget import Budget
+from brevetti_hydra.config.tree.budget import Budget
 from brevetti_hydra.errors import ConfigSyntaxError, Place, UsageError
 
 __all__ = ["Project", "find_project"]

@@ -9,12 +9,12 @@ from pydantic import BaseModel
 from brevetti_hydra._masks import MASK
 from brevetti_hydra.config.command_line.overrides import Argument, split_key
 from brevetti_hydra.config.compose import Composition
-from brevetti_hydra.config.models.job_shapes import RootShape, class_shapes
+from brevetti_hydra.config.layers import CommandLine
+from brevetti_hydra.config.models.job_shapes import RootShape, class_shapes, shape_at
 from brevetti_hydra.config.project import find_project
 from brevetti_hydra.config.safety.masks import masked_value
-from brevetti_hydra.config.safety.secrets import find_secrets
+from brevetti_hydra.config.secrets import find_secrets
 from brevetti_hydra.config.tree.interpolate import escaped, resolve
-from brevetti_hydra.config.tree.layers import CommandLine, shape_at
 from brevetti_hydra.config.tree.origins import Node, Origin, Path, dotted, node_of, walk
 from brevetti_hydra.errors import BrevettiHydraError, MissingSettingError, UsageError
 from brevetti_hydra.settings import HARNESS_VERSION, RESERVED_NODES, DatasetNode, ReservedNodes

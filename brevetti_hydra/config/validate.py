@@ -8,10 +8,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
 from brevetti_hydra.config.models.defaults import with_instance_defaults
-from brevetti_hydra.config.models.job_shapes import settings_class
+from brevetti_hydra.config.models.job_shapes import settings_class, shape_at
 from brevetti_hydra.config.recorded import recorded_at
-from brevetti_hydra.config.safety.secrets import hide_secrets
-from brevetti_hydra.config.tree.layers import shape_at
+from brevetti_hydra.config.secrets import hide_secrets
 from brevetti_hydra.config.tree.origins import MISSING, Node, Path, dotted, is_void, node_of, walk
 from brevetti_hydra.errors import (
     BrevettiHydraError,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from brevetti_hydra.config.project import Project, find_project
-from brevetti_hydra.config.safety.budget import Budget
+from brevetti_hydra.config.tree.budget import Budget
 from brevetti_hydra.errors import ConfigSyntaxError, UsageError
 
 if TYPE_CHECKING:

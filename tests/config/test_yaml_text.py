@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from brevetti_hydra.config.safety.budget import Budget
+from brevetti_hydra.config.tree.budget import Budget
 from brevetti_hydra.config.tree.documents import parse_document
 from brevetti_hydra.config.tree.yaml_text import yaml_text
 

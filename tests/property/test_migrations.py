@@ -15,7 +15,7 @@ from brevetti_hydra.config.migration.migrated_files import migrate_files
 from brevetti_hydra.config.migration.migrating import migrate_tree
 from brevetti_hydra.config.migration.rewriting import comments_in
 from brevetti_hydra.config.migration.versions import HARNESS, Numbers, Tables
-from brevetti_hydra.config.safety.budget import Budget
+from brevetti_hydra.config.tree.budget import Budget
 from brevetti_hydra.config.tree.documents import parse_document
 from brevetti_hydra.config.tree.origins import Node, Origin, merge, node_of
 from brevetti_hydra.migrations import (

@@ -8,7 +8,7 @@ from brevetti_hydra.config.checking.mending import break_circles, read_mended, w
 from brevetti_hydra.config.checking.outdated import newer_files, version_findings
 from brevetti_hydra.config.checking.written import empty_file, find_by_look
 from brevetti_hydra.config.files.source import FolderSource
-from brevetti_hydra.config.safety.secrets import hide_by_look
+from brevetti_hydra.config.secrets import hide_by_look
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,8 +12,8 @@ from brevetti_hydra.config.checking.mending import without_entries
 from brevetti_hydra.config.command_line.overrides import Argument
 from brevetti_hydra.config.compose import Composition, compose
 from brevetti_hydra.config.files.search import Plan, plan
-from brevetti_hydra.config.safety.budget import Budget
-from brevetti_hydra.config.safety.secrets import WrittenSecret, hide_by_look
+from brevetti_hydra.config.secrets import WrittenSecret, hide_by_look
+from brevetti_hydra.config.tree.budget import Budget
 from brevetti_hydra.config.tree.origins import walk
 from brevetti_hydra.config.validate import find_mistakes
 from brevetti_hydra.errors import (

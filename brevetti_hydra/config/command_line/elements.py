@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from brevetti_hydra.config.command_line.keys import split_text
 from brevetti_hydra.config.command_line.spelling import written, wrong_key
 from brevetti_hydra.config.models.defaults import fill_defaults
+from brevetti_hydra.config.models.job_shapes import shape_at
 from brevetti_hydra.config.safety.masks import masked_value
-from brevetti_hydra.config.tree.layers import shape_at
 from brevetti_hydra.config.tree.origins import Node, Path, dotted, merge
 from brevetti_hydra.errors import OverrideSyntaxError
 from brevetti_hydra.settings import RESERVED_NODES

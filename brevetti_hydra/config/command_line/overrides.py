@@ -18,8 +18,8 @@ from brevetti_hydra._masks import MASK, Masking
 from brevetti_hydra._text import shorten, similar_name
 from brevetti_hydra.config import _hydra
 from brevetti_hydra.config.command_line.keys import split_text
-from brevetti_hydra.config.safety.budget import Budget, check_override
 from brevetti_hydra.config.safety.masks import masked_argument
+from brevetti_hydra.config.tree.budget import Budget, check_override
 from brevetti_hydra.config.tree.origins import Origin
 from brevetti_hydra.errors import OverrideSyntaxError, UsageError
 from brevetti_hydra.settings import CONTAINER_ARGUMENTS

@@ -16,9 +16,9 @@ from brevetti_hydra.config.explaining.hops import find_node, holds_secret, refer
 from brevetti_hydra.config.models.class_source import default_source
 from brevetti_hydra.config.models.defaults import default_tree
 from brevetti_hydra.config.models.fields import Field, Shape
+from brevetti_hydra.config.models.job_shapes import shape_at
 from brevetti_hydra.config.safety.masks import is_secret_name, masked_value
-from brevetti_hydra.config.safety.secrets import secret_texts
-from brevetti_hydra.config.tree.layers import shape_at
+from brevetti_hydra.config.secrets import secret_texts
 from brevetti_hydra.config.tree.origins import (
     MISSING,
     Dropped,

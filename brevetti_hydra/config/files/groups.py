@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from brevetti_hydra.config import _hydra
-from brevetti_hydra.config.safety.budget import too_many_groups
+from brevetti_hydra.config.tree.budget import too_many_groups
 from brevetti_hydra.errors import BrevettiHydraError
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from brevetti_hydra.config.files.faults import (
 )
 from brevetti_hydra.config.files.planned import PlannedDocument, pulled_by
 from brevetti_hydra.config.files.source import ClassSource, DocumentSource, FolderSource, is_kind
-from brevetti_hydra.config.safety.budget import Budget, check_trees, too_many_files
+from brevetti_hydra.config.tree.budget import Budget, check_trees, too_many_files
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     ConfigErrors,

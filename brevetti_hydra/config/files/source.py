@@ -15,7 +15,7 @@ from brevetti_hydra.config.tree.origins import Node, Origin
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from brevetti_hydra.config.safety.budget import Budget
+    from brevetti_hydra.config.tree.budget import Budget
 
 __all__ = ["OLD_PACKAGE", "ClassSource", "DocumentSource", "FolderSource", "is_kind"]
 

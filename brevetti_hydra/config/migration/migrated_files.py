@@ -30,7 +30,7 @@ from brevetti_hydra.migrations import Removal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from brevetti_hydra.config.safety.budget import Budget
+    from brevetti_hydra.config.tree.budget import Budget
     from brevetti_hydra.config.tree.documents import Document
 
 __all__ = ["MigratedFile", "migrate_files", "write_files"]

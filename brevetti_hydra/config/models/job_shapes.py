@@ -12,7 +12,9 @@ from brevetti_hydra.settings import RESERVED_NODES, JobNode, JobSettings, Platfo
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["RESERVED_MODELS", "RootShape", "class_shapes", "settings_class"]
+    from brevetti_hydra.config.tree.origins import Node, Path
+
+__all__ = ["RESERVED_MODELS", "RootShape", "class_shapes", "settings_class", "shape_at"]
 
 RESERVED_MODELS: dict[str, type] = {"job": JobNode, "platform": PlatformNode, "run": RunNode}
 
@@ -80,3 +82,17 @@ def _resolved(annotation: Any, owner: type) -> Any:
             notes=[f"{annotation!r}: {error}"],
             hint="define or import the settings class at the top of the job's module",
         ) from error
+
+
+def shape_at(shape: Shape, path: Path, tree: Node | None = None) -> Shape | None:
+    """Find the shape under some keys; the tree says which variants of unions are chosen."""
+    current: Shape | None = shape
+    for depth, key in enumerate(path):
+        if current is None:
+            return None
+        tag = None
+        if current.discriminator and tree is not None:
+            chosen = tree.at((*path[:depth], current.discriminator))
+            tag = chosen.value if chosen is not None else None
+        current = current.at(key, tag)
+    return current

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._text import quote_all, similar_name
-from brevetti_hydra.config.tree.layers import shape_at
+from brevetti_hydra.config.models.job_shapes import shape_at
 from brevetti_hydra.config.tree.origins import Node, Origin, dotted
 from brevetti_hydra.errors import UnknownSettingError
 

@@ -9,8 +9,8 @@ import yaml
 
 from brevetti_hydra._masks import MASK
 from brevetti_hydra._text import shorten
-from brevetti_hydra.config.safety.budget import Budget, check_yaml
 from brevetti_hydra.config.safety.masks import is_reference
+from brevetti_hydra.config.tree.budget import Budget, check_yaml
 from brevetti_hydra.config.tree.origins import Node, Origin, Via
 from brevetti_hydra.errors import (
     ConfigNotFoundError,

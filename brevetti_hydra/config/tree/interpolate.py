@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._masks import MASK
 from brevetti_hydra._text import shorten
-from brevetti_hydra.config.safety.budget import Budget, over_references
 from brevetti_hydra.config.safety.masks import is_reference
+from brevetti_hydra.config.tree.budget import Budget, over_references
 from brevetti_hydra.config.tree.origins import MISSING, Node, Path, dotted, walk
 from brevetti_hydra.errors import InterpolationError, MissingSettingError
 

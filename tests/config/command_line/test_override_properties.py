@@ -15,7 +15,7 @@ from pydantic import create_model
 
 from brevetti_hydra import Field, Job, JobSettings
 from brevetti_hydra.config import compose, read_argv, validate
-from brevetti_hydra.config.command_line.effects import find_ineffective, short_command
+from brevetti_hydra.config.effects import find_ineffective, short_command
 from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors
 
 if TYPE_CHECKING:

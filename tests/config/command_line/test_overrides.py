@@ -10,7 +10,7 @@ import pytest
 from brevetti_hydra import Field, JobSettings
 from brevetti_hydra.config import read_argv, read_overrides
 from brevetti_hydra.config.command_line.overrides import split_key
-from brevetti_hydra.config.safety.budget import Budget
+from brevetti_hydra.config.tree.budget import Budget
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     OverBudgetError,

@@ -16,7 +16,7 @@ from brevetti_hydra import Field, JobSettings
 from brevetti_hydra.config import read_argv
 from brevetti_hydra.config.command_line.keys import split_text
 from brevetti_hydra.config.command_line.spelling import joined_words, written
-from brevetti_hydra.config.safety.secrets import command_words
+from brevetti_hydra.config.secrets import command_words
 from brevetti_hydra.errors import BrevettiHydraError
 from brevetti_hydra.settings import Secret
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brevetti_hydra.config.editor.modelines import modeline, with_modeline
-from brevetti_hydra.config.safety.budget import Budget
+from brevetti_hydra.config.tree.budget import Budget
 from brevetti_hydra.config.tree.documents import parse_document, read_header
 
 if TYPE_CHECKING:

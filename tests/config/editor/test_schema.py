@@ -14,7 +14,7 @@ import yaml
 from brevetti_hydra import Job
 from brevetti_hydra.config import find_project, open_repository, read_argv
 from brevetti_hydra.config.editor.schema import EditorSchemas, editor_schemas, job_schema
-from brevetti_hydra.config.safety.budget import Budget
+from brevetti_hydra.config.tree.budget import Budget
 from brevetti_hydra.config.tree.documents import parse_document
 from brevetti_hydra.errors import BrevettiHydraError
 

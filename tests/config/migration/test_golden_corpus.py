@@ -112,7 +112,7 @@ def test_an_old_project_is_written_as_the_newest(version: str, project: Any) -> 
     from brevetti_hydra.config.files.config_files import find_files
     from brevetti_hydra.config.migration.migrated_files import migrate_files, write_files
     from brevetti_hydra.config.migration.versions import load_tables
-    from brevetti_hydra.config.safety.budget import Budget
+    from brevetti_hydra.config.tree.budget import Budget
 
     folder = laid_out(project, CORPUS / "versions" / "3")
     shutil.rmtree(folder / "conf")

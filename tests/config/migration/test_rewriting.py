@@ -11,7 +11,7 @@ from brevetti_hydra.config.files.config_files import find_files
 from brevetti_hydra.config.migration.migrated_files import MigratedFile, migrate_files, write_files
 from brevetti_hydra.config.migration.versions import HARNESS, Tables
 from brevetti_hydra.config.project import find_project
-from brevetti_hydra.config.safety.budget import Budget
+from brevetti_hydra.config.tree.budget import Budget
 from brevetti_hydra.migrations import (
     Change,
     Migrations,

@@ -192,7 +192,9 @@ def test_the_whole_run_resolves_nothing_sent(
     )
     value = "info.json" if door == "--info_file" else ASKING
     monkeypatch.chdir(project.folder)
-    job = open_run(read_argv(["job=sent_to:Mine", door, value]), folder=project.folder, command=["x"])
+    job = open_run(
+        read_argv(["job=sent_to:Mine", door, value]), folder=project.folder, command=["x"]
+    )
     job.start()
 
     written = [path for path in project.folder.rglob("*") if path.is_file()]

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from brevetti_hydra.config.safety.budget import Budget
+from brevetti_hydra.config.tree.budget import Budget
 from brevetti_hydra.config.tree.documents import parse_document, read_document, read_header
 from brevetti_hydra.errors import (
     BrevettiHydraError,

@@ -13,8 +13,7 @@ from brevetti_hydra.config.command_line.overrides import Argument
 from brevetti_hydra.config.compose import Composition, compose
 from brevetti_hydra.config.files.defaults_lists import entries_of
 from brevetti_hydra.config.models.defaults import fill_tree
-from brevetti_hydra.config.models.job_shapes import RootShape
-from brevetti_hydra.config.tree.layers import shape_at
+from brevetti_hydra.config.models.job_shapes import RootShape, shape_at
 from brevetti_hydra.config.tree.origins import Node, Origin, walk
 from brevetti_hydra.errors import BrevettiHydraError
 

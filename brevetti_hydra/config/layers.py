@@ -14,6 +14,7 @@ from brevetti_hydra._text import similar_name
 from brevetti_hydra.config.command_line.keys import split_text
 from brevetti_hydra.config.command_line.overrides import Argument, split_key
 from brevetti_hydra.config.command_line.values import literal_value, override_value
+from brevetti_hydra.config.models.job_shapes import shape_at
 from brevetti_hydra.config.safety.masks import masked_value
 from brevetti_hydra.config.tree.origins import (
     MISSING,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config.models.fields import Shape
 
-__all__ = ["CommandLine", "info_layer", "shape_at", "stack"]
+__all__ = ["CommandLine", "info_layer", "stack"]
 
 _DATASETS = ("job", "datasets")
 
@@ -58,20 +59,6 @@ def stack(root: Node, layer: Node, shape: Shape) -> list[Dropped]:
     _drop_stale(root, layer, shape, (), dropped)
     merge(root, layer, None, dropped)
     return dropped
-
-
-def shape_at(shape: Shape, path: Path, tree: Node | None = None) -> Shape | None:
-    """Find the shape under some keys; the tree says which variants of unions are chosen."""
-    current: Shape | None = shape
-    for depth, key in enumerate(path):
-        if current is None:
-            return None
-        tag = None
-        if current.discriminator and tree is not None:
-            chosen = tree.at((*path[:depth], current.discriminator))
-            tag = chosen.value if chosen is not None else None
-        current = current.at(key, tag)
-    return current
 
 
 class CommandLine:

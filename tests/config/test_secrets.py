@@ -10,7 +10,7 @@ from brevetti_hydra.config import read_overrides, secret_texts, validate
 from brevetti_hydra.config.describe import cfg_text, describe_further, describe_settings
 from brevetti_hydra.config.recorded import compose_recorded, recorded_tree
 from brevetti_hydra.config.safety.masks import masked_argument
-from brevetti_hydra.config.safety.secrets import source_text
+from brevetti_hydra.config.secrets import source_text
 from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors
 from brevetti_hydra.record import Snapshot
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from brevetti_hydra._masks import MASK, Masking, credentials_in
 from brevetti_hydra._text import escape_control
 from brevetti_hydra.config.command_line.overrides import split_key
+from brevetti_hydra.config.models.job_shapes import shape_at
 from brevetti_hydra.config.safety.masks import (
     is_reference,
     masked_argument,
@@ -19,7 +20,6 @@ from brevetti_hydra.config.safety.masks import (
     secret_places,
     texts_in,
 )
-from brevetti_hydra.config.tree.layers import shape_at
 from brevetti_hydra.config.tree.origins import Node, Origin, node_of, walk
 from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors, OverrideSyntaxError, Place
 
