@@ -133,6 +133,13 @@ def _path_of(fault: Any, tree: Node) -> tuple[tuple[str | int, ...], tuple[str, 
 
 def _keep_nearest_variant(found: dict[tuple[Any, ...], list[tuple[Any, Any]]]) -> None:
     """Of a union without discriminator, keep the complaints of the member that fits best."""
+    for path in list(found):
+        if any(labels for labels, _ in found[path]) and any(
+            other[: len(path)] == path and len(other) > len(path) for other in found
+        ):
+            # Another member took the value for its own and complains about what is in it.
+            del found[path]
+    # Counted behind that: a member whose complaint is gone is nobody's rival.
     members: dict[Any, set[Any]] = {}
     counts: dict[Any, int] = {}
     for entries in found.values():
@@ -140,14 +147,7 @@ def _keep_nearest_variant(found: dict[tuple[Any, ...], list[tuple[Any, Any]]]) -
             if labels:
                 members.setdefault(labels[:-1], set()).add(labels)
                 counts[labels] = counts.get(labels, 0) + 1
-    for path in list(found):
-        entries = found[path]
-        if any(labels for labels, _ in entries) and any(
-            other[: len(path)] == path and len(other) > len(path) for other in found
-        ):
-            # Another member took the value for its own and complains about what is in it.
-            del found[path]
-            continue
+    for path, entries in list(found.items()):
         if len({labels for labels, _ in entries}) > 1:
             continue
         labels = entries[0][0]

@@ -16,6 +16,7 @@ from brevetti_hydra.config.project import find_project
 from brevetti_hydra.config.recorded import recorded_tree
 from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors, OverBudgetError
 from brevetti_hydra.opening import open_run
+from brevetti_hydra.settings import JobSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -411,3 +412,14 @@ def test_references_that_multiply_are_explained_once(project: Any, text: str) ->
     found = explain(project.compose(settings="Demo"), ["weights.a199"])
 
     assert ["weights.a199"] == [each.key for each in found]
+
+
+class Mixed(JobSettings):
+    mixed: int | list[str] | None = None
+
+
+def test_a_list_of_many_mistakes_in_a_union_is_told_of(project: Any) -> None:
+    """A member that took the list for its own is not given up for one that did not."""
+    error = project.error("mixed=[1,2,3,4]", settings=Mixed)
+
+    assert "'mixed[3]' must be text" in error
