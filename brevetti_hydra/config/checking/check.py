@@ -141,7 +141,6 @@ class _Check:
 
     def _judge_jobs(self) -> None:
         alone = self._judge.outcome()
-        self._has_primary_job = alone.has_job
         own, shipped = self._job_choices()
         self._contexts: list[_Context] = [()] if alone.has_job else []
         if not alone.is_jobless:

@@ -73,13 +73,11 @@ class Inventory(NamedTuple):
         files: The files that serve, by config path, sorted.
         hidden: The user's files that another hides.
         odd: What is no configuration.
-        has_own: Whether any folder is the user's.
     """
 
     files: dict[str, ConfigFile]
     hidden: list[ConfigFile]
     odd: list[OddFile]
-    has_own: bool
 
 
 def take_inventory(search: SearchPath, shipped: Path) -> Inventory:
@@ -106,7 +104,7 @@ def take_inventory(search: SearchPath, shipped: Path) -> Inventory:
         first, *others = found[config_path]
         files[config_path] = first._replace(hides=tuple(file.label for file in others))
         hidden += [file._replace(hidden_by=first.label) for file in others if file.is_own]
-    return Inventory(files, hidden, odd, has_other)
+    return Inventory(files, hidden, odd)
 
 
 def _walk(

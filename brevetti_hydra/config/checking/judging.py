@@ -10,6 +10,7 @@ from brevetti_hydra._text import error_text
 from brevetti_hydra.config.checking.findings import each_of, file_of
 from brevetti_hydra.config.checking.mending import without_entries
 from brevetti_hydra.config.command_line.overrides import Argument
+from brevetti_hydra.config.command_line.spelling import quoted
 from brevetti_hydra.config.compose import Composition, compose
 from brevetti_hydra.config.files.search import Plan, plan
 from brevetti_hydra.config.secrets import WrittenSecret, hide_by_look
@@ -302,7 +303,7 @@ def choice_argument(choice: Choice) -> Argument:
         OverrideSyntaxError: The grammar cannot spell it.
     """
     key, option = choice
-    for text in (f"{key}={option}", f"{key}={_quoted(option)}"):
+    for text in (f"{key}={option}", f"{key}={quoted(option)}"):
         argument = Argument(text, CHOICE_LABEL, _UNLIMITED)
         parsed = argument.parsed
         if parsed is None or parsed.is_sweep_override() or parsed.value() != option:
@@ -320,11 +321,6 @@ def is_spelled(choice: Choice) -> bool:
     except BrevettiHydraError:
         return False
     return True
-
-
-def _quoted(text: str) -> str:
-    escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
-    return f"'{escaped}'"
 
 
 def _variable(error: BrevettiHydraError) -> str | None:

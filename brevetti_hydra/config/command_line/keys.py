@@ -1,23 +1,32 @@
-"""Keys of settings as texts: `a.b['any text']`."""
+"""Keys of settings as texts: `a.b['any text']`, `boxes[0].hidden`."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["split_text"]
+__all__ = ["split_indexed", "split_text"]
 
-_KEY_PART = re.compile(r"\[(?:'([^']*)'|\"([^\"]*)\")\]|([^.\[\]]+)|(\[)")
+_PART = re.compile(r"\[(\d+)\]|\[(?:'([^']*)'|\"([^\"]*)\")\]|([^.\[\]]+)")
 
 
 def split_text(key: str) -> tuple[str, ...] | None:
     """Split a key at its dots and quoted brackets; None where it is not well-formed."""
-    parts: list[str] = []
+    parts = split_indexed(key) or ()
+    names = tuple(part for part in parts if isinstance(part, str))
+    return names if names and len(names) == len(parts) else None
+
+
+def split_indexed(key: str) -> tuple[str | int, ...] | None:
+    """Split a key as `split_text`; `[0]` is an index of a list."""
+    parts: list[str | int] = []
     position = 0
     while position < len(key):
-        found = _KEY_PART.match(key, position)
-        if found is None or found.group(4):
+        found = _PART.match(key, position)
+        if found is None:
             return None
-        parts.append(next(group for group in found.groups() if group is not None))
+        index, *texts = found.groups()
+        text = next((text for text in texts if text is not None), "")
+        parts.append(text if index is None else int(index))
         position = found.end()
         if position < len(key) and key[position] == ".":
             position += 1

@@ -26,6 +26,7 @@ __all__ = [
     "flag_hint",
     "joined_words",
     "no_override",
+    "quoted",
     "sweep_hint",
     "type_hint",
     "value_hint",
@@ -166,7 +167,7 @@ def value_hint(sign: str, key: str, value: str) -> str:
     plain = re.sub(r"^\((.*)\)$", r"[\1]", plain, flags=re.DOTALL)
     plain += _missing_brackets(plain)
     if plain != value.strip() and _is_readable(plain):
-        return f"write it as {_quoted(f'{sign}{key}={plain}')}"
+        return f"write it as {_for_shell(f'{sign}{key}={plain}')}"
     if plain[:1] in {"[", "{"}:
         example = '["a b", 1]' if plain[0] == "[" else '{"a b": 1}'
         return f"write JSON where a word needs quotes: --{key} '{example}'"
@@ -237,7 +238,15 @@ def written(value: Any) -> str:
     text = str(value)
     if not isinstance(value, str) or re.fullmatch(r"[^\W\d][\w/.*-]*", text, re.ASCII):
         return text if text.lower() not in {"null", "true", "false", "nan", "inf"} else f"'{text}'"
-    escaped = text.replace("'", r"\'")
+    return quoted(text)
+
+
+def quoted(text: str) -> str:
+    """Write a text in the quotes of the override grammar.
+
+    Backslashes count there only before a quote, the closing one among them.
+    """
+    escaped = re.sub(r"(\\+)(?='|\Z)", r"\1\1", text).replace("'", r"\'")
     return f"'{escaped}'"
 
 
@@ -249,6 +258,6 @@ def _is_readable(value: str) -> bool:
     return not parsed.is_sweep_override()
 
 
-def _quoted(argument: str) -> str:
+def _for_shell(argument: str) -> str:
     """Quote an argument for the shell where it has to be."""
     return argument if re.fullmatch(r"[\w.,:=+~@/\[\]-]+", argument) else shlex.quote(argument)

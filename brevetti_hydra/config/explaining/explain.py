@@ -6,11 +6,11 @@ composed a second time.
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra._masks import MASK, Masking
+from brevetti_hydra.config.command_line.keys import split_indexed
 from brevetti_hydra.config.explaining.explanation import Explanation, Loss, Step, Target, Writer
 from brevetti_hydra.config.explaining.hops import find_node, holds_secret, references_of
 from brevetti_hydra.config.models.class_source import default_source
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["explain"]
 
-_PART = re.compile(r"\[(\d+)\]|\[(?:'([^']*)'|\"([^\"]*)\")\]|([^.\[\]]+)")
 _API_KEY = ("platform", "api_key")
 
 
@@ -151,21 +150,8 @@ class _Explainer:
 
     def _read(self, key: str) -> tuple[Path, tuple[str | int, ...]]:
         """Split a key at its first index; aliases become the fields' names."""
-        parts: list[str | int] = []
-        position = 0
-        while position < len(key):
-            found = _PART.match(key, position)
-            if found is None:
-                break
-            index, *texts = found.groups()
-            if index is None:
-                parts.append(next(text for text in texts if text is not None))
-            else:
-                parts.append(int(index))
-            position = found.end()
-            if position + 1 < len(key) and key[position] == ".":
-                position += 1
-        if position < len(key) or not parts or not isinstance(parts[0], str):
+        parts = split_indexed(key)
+        if parts is None or not isinstance(parts[0], str):
             raise OverrideSyntaxError(
                 f"'{key}' is no key",
                 hint="write nested keys with dots, those with special characters in quotes: "
@@ -173,7 +159,7 @@ class _Explainer:
             )
         first = next((n for n, part in enumerate(parts) if isinstance(part, int)), len(parts))
         names = tuple(str(part) for part in parts[:first])
-        return self._canonical(names), tuple(parts[first:])
+        return self._canonical(names), parts[first:]
 
     def _canonical(self, names: Path) -> Path:
         path: Path = ()

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from pydantic import Field as PydanticField
 
 from brevetti_hydra import Field, JobSettings
@@ -315,6 +317,15 @@ def test_what_is_written_reads_as_it_was(value: object) -> None:
     from brevetti_hydra.config import _hydra
 
     assert value == _hydra.parse_override(f"key={written(value)}").value()
+
+
+@given(st.text(st.characters(codec="utf-8") | st.sampled_from("\\'\"${}[],: ")))
+def test_any_text_is_written_so_that_it_reads_as_it_was(text: str) -> None:
+    """Quotes and backslashes in any order, at the end too; `${` is an interpolation's."""
+    from brevetti_hydra.config import _hydra
+
+    assume("${" not in text)
+    assert text == _hydra.parse_override(f"key={written(text)}").value()
 
 
 @pytest.mark.parametrize("key", ["", ".", "a.", "a[b]", "a['b'"])
