@@ -79,14 +79,14 @@ def _explained(
 
     if not keys:
         return explain(composition), []
-    found: list[Explanation] = []
+    found: dict[str, Explanation] = {}
     problems: list[BrevettiHydraError] = []
     for key in dict.fromkeys(keys):
         try:
-            found += explain(composition, [key])
+            found |= {each.key: each for each in explain(composition, [key])}
         except BrevettiHydraError as error:
             problems.append(error)
-    return found, problems
+    return list(found.values()), problems
 
 
 def _mistakes(composition: Composition) -> list[BrevettiHydraError]:

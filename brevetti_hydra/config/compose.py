@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from brevetti_hydra._masks import Masking
 from brevetti_hydra.config.command_line.overrides import read_overrides
 from brevetti_hydra.config.files.search import Plan, SearchPath, plan
 from brevetti_hydra.config.files.source import OLD_PACKAGE
@@ -25,6 +26,7 @@ from brevetti_hydra.config.secrets import (
     find_secrets,
     hide_arguments,
     hide_by_look,
+    secret_texts,
 )
 from brevetti_hydra.config.tree.documents import read_header
 from brevetti_hydra.config.tree.interpolate import Resolution, resolve
@@ -119,14 +121,18 @@ class Composition:
         named = self.written.at(path)
         is_hidden = path in self.resolution.from_environment
         if named is not None and isinstance(named.value, str) and not is_hidden:
-            return str(self.resolution.values.get(path, named.value))
+            return self._without_secrets(str(self.resolution.values.get(path, named.value)))
         sent = (self.info or {}).get("name")
         if isinstance(sent, str) and sent:
-            return sent
+            return self._without_secrets(sent)
         choice = self.choices.get("job")
         if choice and not re.search(r"[.:]", choice):
             return choice.rpartition("/")[2]
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.job_class.__name__).lower()
+
+    def _without_secrets(self, name: str) -> str:
+        # It becomes the name of a folder, and stands in every record.
+        return Masking(secret_texts(self)).text(name)
 
     @property
     def tree(self) -> dict[str, Any]:

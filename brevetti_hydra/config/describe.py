@@ -77,7 +77,9 @@ class Further(NamedTuple):
 
 def describe_settings(composition: Composition) -> list[SettingLine]:
     """Give every setting of the chosen job, in the order of the class."""
-    return list(_lines(composition.shape(), composition.filled, (), {}))
+    masking = Masking(secret_texts(composition))
+    lines = _lines(composition.shape(), composition.filled, (), {})
+    return [line._replace(value=masking.tree(line.value)) for line in lines]
 
 
 def _lines(

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel
 
 from brevetti_hydra._masks import MASK, Masking, credentials_in
-from brevetti_hydra._text import escape_control
+from brevetti_hydra._text import escape_control, similar_name
 from brevetti_hydra.config.command_line.overrides import split_key
 from brevetti_hydra.config.models.job_shapes import shape_at
 from brevetti_hydra.config.safety.masks import (
     is_reference,
+    literal_words,
     masked_argument,
     masked_line,
     secret_places,
@@ -76,6 +76,8 @@ def _found(node: Node, shape: Shape | None, path: tuple[str, ...]) -> Iterator[W
         tag = node.children.get(shape.discriminator or "") if shape is not None else None
         for key, child in node.children.items():
             below = shape.at(key, tag.value if tag else None) if shape is not None else None
+            if below is None and shape is not None and _means_secret(key, shape):
+                yield WrittenSecret(child.origin, child.plain())
             yield from _found(child, below, (*path, key))
     else:
         for place, value in secret_places(node.value, shape):
@@ -83,6 +85,12 @@ def _found(node: Node, shape: Shape | None, path: tuple[str, ...]) -> Iterator[W
             inner = node.inside(place) if place and node.inside is not None else None
             if inner is not None:
                 yield WrittenSecret(inner, value)
+
+
+def _means_secret(key: str, holder: Shape) -> bool:
+    """Whether a key that nobody knows is a secret's, but for a slip of the fingers."""
+    names = [name for name in holder.names() if (at := holder.at(name)) and at.holds_secret]
+    return bool(names) and similar_name(key, names) is not None
 
 
 def _is_odd(node: Node, shape: Shape | None) -> bool:
@@ -120,8 +128,10 @@ def _secrets_of(argument: Argument, root: Shape) -> list[WrittenSecret] | None:
         return None
     place: Shape | None = root
     for depth, key in enumerate(path, start=1):
-        place = place.at(key) if place is not None else None
+        holder, place = place, place.at(key) if place is not None else None
         if path[:depth] == _API_KEY or (place is not None and place.is_secret):
+            return _whole(argument)
+        if place is None and holder is not None and _means_secret(key, holder):
             return _whole(argument)
         if place is None:
             return None
@@ -137,7 +147,7 @@ def _whole(argument: Argument) -> list[WrittenSecret]:
     """Take all of an argument's value for a secret, as it stands, as it is read, and its words."""
     if argument.value is None or is_reference(argument.value):
         return []
-    words = re.findall(r"[^\s\[\]{}(),:'\"=]+", argument.value)
+    words = literal_words(argument.value)
     value, _ = _read(argument)
     return [WrittenSecret(argument.origin, text) for text in (argument.value, value, words)]
 
@@ -168,6 +178,8 @@ def may_hold_secrets(shape: Shape, depth: int = _DEEPEST) -> bool:
 def secret_texts(composition: Composition) -> list[str]:
     """Give every text that is a secret: as written, as resolved, and in URLs."""
     found = [text for secret in composition.secrets for text in texts_in(secret.value)]
+    # Of `${oc.env:X,hunter2}` a part is the secret, also while X is set.
+    found += [word for text in found if "${" in text for word in literal_words(text)]
     resolved = composition.resolution.values
     for path, value in resolved.items():
         shape = shape_at(composition.shape(), path, composition.filled)

@@ -114,6 +114,34 @@ def test_secrets_stay_masked(call: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ("token=hunter2-x", "run.note=hunter2-x", "job.name=hunter2-x", "run", "job"),
+        ("tokn=hunter2", "tokn"),
+        ("--tokn", "hunter2", "lr"),
+        ("token:hunter2",),
+        ("token=${oc.env:BREVETTI_NOT_SET,hunter2}", "token"),
+        ("token=${oc.decode:hunter2}", "token"),
+    ],
+)
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_secrets_in_odd_places_stay_masked(
+    words: tuple[str, ...], flags: tuple[str, ...], call: Callable[..., Any]
+) -> None:
+    """A secret that stands elsewhere too, or under a misspelt name, is not shown."""
+    answer = call("explain", "job=explained:MyJob", *words, *flags)
+
+    assert "hunter2" not in answer.out + answer.err
+
+
+def test_a_key_that_is_asked_for_twice_is_told_once(call: Callable[..., Any]) -> None:
+    """A node and a key below it may both be asked for."""
+    answer = call("explain", "job=explained:MyJob", "run.seed", "run", "run.seed")
+
+    assert 1 == answer.out.count("run.seed =")
+
+
+@pytest.mark.parametrize(
     ("argv", "code", "text"),
     [
         (("explain", "--help"), 0, "KEY=VALUE is the line of a run"),

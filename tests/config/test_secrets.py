@@ -9,7 +9,7 @@ import pytest
 from brevetti_hydra.config import read_overrides, secret_texts, validate
 from brevetti_hydra.config.describe import cfg_text, describe_further, describe_settings
 from brevetti_hydra.config.recorded import compose_recorded, recorded_tree
-from brevetti_hydra.config.safety.masks import masked_argument
+from brevetti_hydra.config.safety.masks import literal_words, masked_argument
 from brevetti_hydra.config.secrets import source_text
 from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors
 from brevetti_hydra.record import Snapshot
@@ -255,3 +255,33 @@ def test_a_copy_of_yaml_masks_values_by_their_place(project: Any) -> None:
         'names: {a: "**********"}\n'
     )
     assert expected == source_text(document, composition)
+
+
+def test_help_shows_no_secret_in_other_settings(project: Any) -> None:
+    """A secret that stands in a plain setting as well is masked there too."""
+    argv = ("token=canary-1", "label=canary-1", "names={canary-1: canary-2}")
+    composition = project.compose(*argv, settings="Hidden")
+
+    assert "canary" not in repr(describe_settings(composition))
+
+
+def test_a_job_is_not_called_as_a_secret(project: Any) -> None:
+    """The name of a job becomes that of a folder, and stands in its record."""
+    composition = project.compose("token=canary-1", "job.name=x canary-1", settings="Hidden")
+
+    assert "x **********" == composition.job_name
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("${oc.env:KEY,hunter2}", ["hunter2"]),
+        ("${oc.decode:hunter2}", ["hunter2"]),
+        ("a${lr}b", ["a", "b"]),
+        ("${oc.env:KEY}${oc.select:model.lr}${model.lr}", []),
+        ("{a: hunter2}", ["a", "hunter2"]),
+    ],
+)
+def test_the_words_of_a_text_are_told_from_its_references(text: str, expected: list[str]) -> None:
+    """Names of variables, keys and resolvers are no part of a value."""
+    assert expected == literal_words(text)

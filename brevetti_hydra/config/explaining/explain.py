@@ -7,15 +7,29 @@ composed a second time.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._masks import MASK, Masking
-from brevetti_hydra.config.command_line.keys import split_indexed
-from brevetti_hydra.config.explaining.explanation import Explanation, Loss, Step, Target, Writer
-from brevetti_hydra.config.explaining.hops import find_node, holds_secret, references_of
+from brevetti_hydra.config.explaining.asked import split_asked
+from brevetti_hydra.config.explaining.explanation import (
+    Explanation,
+    Loss,
+    Step,
+    Target,
+    Writer,
+    without_secrets,
+)
+from brevetti_hydra.config.explaining.hops import (
+    Element,
+    element_of,
+    find_element,
+    find_node,
+    holds_secret,
+    references_of,
+)
+from brevetti_hydra.config.explaining.places import Place, Places
 from brevetti_hydra.config.models.class_source import default_source
 from brevetti_hydra.config.models.defaults import default_tree
-from brevetti_hydra.config.models.fields import Field, Shape
 from brevetti_hydra.config.models.job_shapes import shape_at
 from brevetti_hydra.config.safety.masks import is_secret_name, masked_value
 from brevetti_hydra.config.secrets import secret_texts
@@ -30,7 +44,7 @@ from brevetti_hydra.config.tree.origins import (
     is_void,
     walk,
 )
-from brevetti_hydra.errors import BrevettiHydraError, OverrideSyntaxError, UnknownSettingError
+from brevetti_hydra.errors import BrevettiHydraError, UnknownSettingError
 from brevetti_hydra.settings import RESERVED_NODES
 
 if TYPE_CHECKING:
@@ -38,6 +52,7 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config.compose import Composition
     from brevetti_hydra.config.explaining.hops import Reference
+    from brevetti_hydra.config.models.fields import Field
 
 __all__ = ["explain"]
 
@@ -57,28 +72,13 @@ def explain(composition: Composition, keys: Sequence[str] = ()) -> list[Explanat
     """
     explainer = _Explainer(composition)
     if not keys:
-        return list(explainer.settings())
-    return [each for key in keys for each in explainer.named(key)]
+        return [explainer.masked(each) for each in explainer.settings()]
+    found = {each.key: explainer.masked(each) for key in keys for each in explainer.named(key)}
+    return list(found.values())
 
 
 # How many references are followed, one behind the other.
 _MOST_HOPS = 8
-
-
-class _Place(NamedTuple):
-    """A place of the tree, on the way down.
-
-    Attributes:
-        path: Its keys.
-        shape: What may stand there.
-        fields: The field of each of its keys; None where it is none.
-        switches: The variants, where it is a switch.
-    """
-
-    path: Path
-    shape: Shape | None
-    fields: tuple[Field | None, ...]
-    switches: tuple[str, ...] = ()
 
 
 class _Explainer:
@@ -86,6 +86,7 @@ class _Explainer:
 
     def __init__(self, composition: Composition) -> None:
         self._composition = composition
+        self._places = Places(composition)
         self._masking = Masking(secret_texts(composition))
         self._beneath = default_tree(composition.filled, composition.shapes)
         self._unwritten: Node | None = None
@@ -98,6 +99,10 @@ class _Explainer:
                 if each.reason == "switch":
                     self._switched.setdefault(each.path[:-1], []).append(leaf)
 
+    def masked(self, explanation: Explanation) -> Explanation:
+        """Take secrets out of every text: keys and the places of arguments may hold them too."""
+        return without_secrets(explanation, self._masking)
+
     def settings(self) -> Iterator[Explanation]:
         """Explain everything but the reserved nodes."""
         tree, shape = self._composition.filled, self._composition.shape()
@@ -108,7 +113,7 @@ class _Explainer:
             if key not in RESERVED_NODES and not (is_void(node) and shape.at(key) is None)
         }
         root = Node(tree.origin, children=kept)
-        yield from self._subtree(root, _Place((), shape, ()))
+        yield from self._subtree(root, Place((), shape, ()))
         yield from (
             self._lost(path)
             for path in self._dropped
@@ -132,7 +137,7 @@ class _Explainer:
         if found is None or (path == ("hydra",) and self._composition.hydra.tree is None):
             yield from self._lost_below(path)
             return
-        place = self._place(found.path)
+        place = self._places.at(found.path)
         if rest:
             yield self._element(found.node, place, path, rest)
             return
@@ -150,59 +155,11 @@ class _Explainer:
 
     def _read(self, key: str) -> tuple[Path, tuple[str | int, ...]]:
         """Split a key at its first index; aliases become the fields' names."""
-        parts = split_indexed(key)
-        if parts is None or not isinstance(parts[0], str):
-            raise OverrideSyntaxError(
-                f"'{key}' is no key",
-                hint="write nested keys with dots, those with special characters in quotes: "
-                "weights['any text']",
-            )
-        first = next((n for n, part in enumerate(parts) if isinstance(part, int)), len(parts))
-        names = tuple(str(part) for part in parts[:first])
-        return self._canonical(names), parts[first:]
-
-    def _canonical(self, names: Path) -> Path:
-        path: Path = ()
-        for name in names:
-            shape = self._place(path).shape
-            tag = self._tag(shape, self._composition.filled.at(path))
-            chosen = shape.variants.get(str(tag), shape) if shape is not None else None
-            field = chosen.field(name) if chosen is not None and chosen.value is None else None
-            path = (*path, field.name if field is not None else name)
-        return path
-
-    def _place(self, path: Path) -> _Place:
-        """Find the place under some keys."""
-        shapes = self._composition.shapes
-        start = 1 if path and path[0] in RESERVED_NODES else 0
-        shape = shapes.get(path[0] if start else "")
-        place = _Place(path[:start], shape, (None,) * start)
-        for depth in range(start, len(path)):
-            place = self._below(place, self._composition.filled.at(path[:depth]), path[depth])
-        return place
-
-    def _below(self, place: _Place, node: Node | None, key: str) -> _Place:
-        shape = place.shape
-        path = (*place.path, key)
-        if shape is None:
-            return _Place(path, None, (*place.fields, None))
-        tag = self._tag(shape, node)
-        chosen = shape.variants.get(str(tag), shape) if shape.variants else shape
-        field = None if chosen.value is not None else chosen.field(key)
-        below = field.shape if field is not None else shape.at(key, tag)
-        if shape.variants and field is None:
-            below = None
-        switches = tuple(shape.variants) if key == shape.discriminator else ()
-        return _Place(path, below, (*place.fields, field), switches)
-
-    def _tag(self, shape: Shape | None, node: Node | None) -> Any:
-        if shape is None or not shape.discriminator or node is None:
-            return None
-        chosen = (node.children or {}).get(shape.discriminator)
-        return None if chosen is None else chosen.value
+        names, rest = split_asked(key)
+        return self._places.canonical(names), rest
 
     def _subtree(
-        self, node: Node, place: _Place, via: tuple[Via, ...] = ()
+        self, node: Node, place: Place, via: tuple[Via, ...] = ()
     ) -> Iterator[Explanation]:
         """Explain every value below a node: known keys in the order of the class, then others."""
         if not node.children:
@@ -212,14 +169,14 @@ class _Explainer:
         shape = place.shape
         chosen = shape
         if shape is not None and shape.variants:
-            chosen = shape.variants.get(str(self._tag(shape, node)))
+            chosen = shape.variants.get(str(self._places.tag(shape, node)))
         known = chosen.fields if chosen is not None else {}
         children = node.children
         ordered = [*(key for key in known if key in children)]
         for key in [*ordered, *(key for key in children if key not in known)]:
-            yield from self._subtree(children[key], self._below(place, node, key), via)
+            yield from self._subtree(children[key], self._places.below(place, node, key), via)
 
-    def _leaf(self, node: Node, place: _Place, via: tuple[Via, ...]) -> Explanation:
+    def _leaf(self, node: Node, place: Place, via: tuple[Via, ...]) -> Explanation:
         path, shape = place.path, place.shape
         field = place.fields[-1]
         dropped = [
@@ -262,38 +219,44 @@ class _Explainer:
         return node
 
     def _element(
-        self, node: Node, place: _Place, path: Path, rest: tuple[str | int, ...]
+        self, node: Node, place: Place, path: Path, rest: tuple[str | int, ...]
     ) -> Explanation:
         """Explain one element of a list; who wrote the list wrote it."""
         whole = self._leaf(node, place, ())
-        value = whole.value
-        for part in rest:
-            try:
-                value = value[part]
-            except (LookupError, TypeError):
-                raise UnknownSettingError(
-                    f"'{dotted(path)}' has no element '{dotted(rest)}'",
-                    where=node.origin.place(),
-                    notes=[f"it is {whole.value!r}"],
-                ) from None
-        inside = node.inside(rest) if node.inside is not None else None
-        first, *others = whole.writers
-        if inside is not None:
-            moved = Node(inside, value=node.value, via=node.via)
-            first = self._writer(moved, place)
+        try:
+            value = element_of(whole.value, rest)
+        except LookupError:
+            raise UnknownSettingError(
+                f"'{dotted(path)}' has no element '{dotted(rest)}'",
+                where=node.origin.place(),
+                notes=[f"it is {self._masking.tree(whole.value)!r}"],
+            ) from None
         shape = place.shape
         for part in rest:
             if shape is not None:
                 shape = shape.item if isinstance(part, int) else shape.at(part)
+        element = Element(node, place.path, rest)
         return whole._replace(
             key=dotted((*path, *rest)),
             value=value,
             type=shape.type_text() if shape is not None else "",
             bounds=", ".join(shape.bounds) if shape is not None else "",
-            writers=(first._replace(value=value), *others),
+            writers=(self._element_writer(element, place), *whole.writers[1:]),
+            targets=self._targets(element.as_node(), element.whole_path, set(), 0),
         )
 
-    def _value(self, node: Node, place: _Place) -> Any:
+    def _element_writer(self, element: Element, place: Place) -> Writer:
+        """Give who wrote an element, as it stands there."""
+        node = element.node
+        inside = node.inside(element.rest) if node.inside is not None else None
+        moved = node if inside is None else Node(inside, value=node.value, via=node.via)
+        writer = self._writer(moved, place)
+        try:
+            return writer._replace(value=element_of(writer.value, element.rest))
+        except LookupError:  # of a secret list, nothing is shown
+            return writer
+
+    def _value(self, node: Node, place: Place) -> Any:
         resolution = self._composition.resolution
         if place.path not in resolution.values:
             return self._shown(node.plain(), place)
@@ -301,7 +264,7 @@ class _Explainer:
             return MASK
         return self._shown(resolution.values[place.path], place)
 
-    def _shown(self, value: Any, place: _Place, *, is_written: bool = False) -> Any:
+    def _shown(self, value: Any, place: Place, *, is_written: bool = False) -> Any:
         """Mask the secrets in a value: by its class, by its key's name, and by content."""
         if value == MISSING or value is None:
             return value
@@ -311,9 +274,11 @@ class _Explainer:
             return MASK
         return self._masking.tree(masked_value(value, shape, keep_references=is_written))
 
-    def _writer(self, node: Node, place: _Place, via: tuple[Via, ...] = ()) -> Writer:
+    def _writer(self, node: Node, place: Place, via: tuple[Via, ...] = ()) -> Writer:
         origin = node.origin
         value = self._shown(node.plain(), place, is_written=True)
+        if any(each.fallback == MASK for each in references_of(node, place.path)):
+            value = MASK
         by = tuple(self._step(each, origin) for each in (*node.via, *via))
         if origin.note:
             by = (Step("", origin.note), *by)
@@ -327,7 +292,7 @@ class _Explainer:
                 file, column = file.rpartition(":")[0], int(number)
         return Writer(origin.kind, origin.label, file, line, column, value, "", by)
 
-    def _default_writer(self, field: Field, place: _Place, value: Any) -> Writer:
+    def _default_writer(self, field: Field, place: Place, value: Any) -> Writer:
         depth = next(
             (
                 depth
@@ -353,22 +318,31 @@ class _Explainer:
         if path in seen or hops > _MOST_HOPS:
             return ()
         seen.add(path)
-        return tuple(self._target(each, seen, hops) for each in references_of(node, path))
+        is_secret = self._composition.is_secret(path)
+        return tuple(
+            self._target(each.masked() if is_secret else each, seen, hops)
+            for each in references_of(node, path)
+        )
 
     def _target(self, reference: Reference, seen: set[Path], hops: int) -> Target:
         text, kind, name, path, fallback = reference
-        text = self._masking.text(text)
         writer, value = None, None
         targets: tuple[Target, ...] = ()
         is_set = reference.is_set
         if kind == "key":
             found = find_node(self._composition.filled, path)
-            is_set = found is not None
+            element = None if found is not None else find_element(self._composition.filled, path)
+            is_set = found is not None or element is not None
             if found is not None:
-                place = self._place(found.path)
+                place = self._places.at(found.path)
                 value = self._value(found.node, place)
                 writer = self._writer(found.node, place, found.via)
                 targets = self._targets(found.node, found.path, seen, hops + 1)
+            elif element is not None:
+                place = self._places.at(element.path)
+                value = element_of(self._value(element.node, place), element.rest)
+                writer = self._element_writer(element, place)
+                targets = self._targets(element.as_node(), element.whole_path, seen, hops + 1)
             name = dotted(path)
         elif kind == "hydra":
             value = self._composition.hydra_values.get(name.strip())
@@ -417,7 +391,7 @@ class _Explainer:
 
     def _loss(self, dropped: Dropped) -> Loss:
         path, node, by, reason = dropped
-        place = self._place(path)
+        place = self._places.at(path)
         if place.shape is None:
             # A key of the variant that was chosen before.
             place = place._replace(shape=shape_at(self._composition.shape(), path))

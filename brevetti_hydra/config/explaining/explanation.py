@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra.config.tree.origins import type_of_origin
 
-__all__ = ["Explanation", "Loss", "Step", "Target", "Writer"]
+if TYPE_CHECKING:
+    from brevetti_hydra._masks import Masking
+
+__all__ = ["Explanation", "Loss", "Step", "Target", "Writer", "without_secrets"]
+
+# What these hold is named by us.
+_OWN_WORDS = frozenset({"kind", "reason"})
 
 
 class Step(NamedTuple):
@@ -112,3 +118,20 @@ class Explanation(NamedTuple):
     writers: tuple[Writer, ...]
     targets: tuple[Target, ...]
     dropped: tuple[Loss, ...]
+
+
+def without_secrets(explanation: Explanation, masking: Masking) -> Explanation:
+    """Mask every text of an explanation, at every depth."""
+    found: Explanation = _masked(explanation, masking)
+    return found
+
+
+def _masked(value: Any, masking: Masking) -> Any:
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        named = zip(value._fields, value, strict=True)
+        return type(value)(
+            *(part if name in _OWN_WORDS else _masked(part, masking) for name, part in named)
+        )
+    if isinstance(value, tuple):
+        return tuple(_masked(part, masking) for part in value)
+    return masking.tree(value)

@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from brevetti_hydra._masks import MASK
 from brevetti_hydra.config.safety.masks import is_secret_name
 from brevetti_hydra.config.tree.interpolate import has_reference, is_live
 from brevetti_hydra.config.tree.origins import Node, Path, Via
@@ -15,7 +16,16 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config.compose import Composition
 
-__all__ = ["Found", "Reference", "find_node", "holds_secret", "references_of"]
+__all__ = [
+    "Element",
+    "Found",
+    "Reference",
+    "element_of",
+    "find_element",
+    "find_node",
+    "holds_secret",
+    "references_of",
+]
 
 # One reference without another one inside: what nearly all are. The grammar takes 1 ms for a text.
 _SIMPLE = re.compile(r"\$\{\s*((?:oc\.env\s*:\s*)?[^${}:\\]*(?:,[^${}\\]*)?)\s*\}")
@@ -46,6 +56,14 @@ class Reference(NamedTuple):
         """Whether the variable is set; true of everything else."""
         return self.kind != "environment" or self.name in os.environ
 
+    def masked(self) -> Reference:
+        """Give it as part of a secret: the fallback, and what a resolver takes, is hidden."""
+        if self.kind == "environment" and self.fallback:
+            return self._replace(text=f"oc.env:{self.name},{MASK}", fallback=MASK)
+        if self.kind == "resolver":
+            return self._replace(text=f"{self.name}:{MASK}")
+        return self
+
 
 class Found(NamedTuple):
     """A node, and how a search came to it.
@@ -59,6 +77,29 @@ class Found(NamedTuple):
     node: Node
     path: Path
     via: tuple[Via, ...]
+
+
+class Element(NamedTuple):
+    """An element of a list that is the value of a node.
+
+    Attributes:
+        node: The node.
+        path: Where it stands.
+        rest: The indexes and keys inside of its value.
+    """
+
+    node: Node
+    path: Path
+    rest: tuple[str | int, ...]
+
+    @property
+    def whole_path(self) -> Path:
+        """The keys and indexes, all as texts."""
+        return (*self.path, *map(str, self.rest))
+
+    def as_node(self) -> Node:
+        """Give a node of the element alone, with what was written there."""
+        return Node(self.node.origin, value=element_of(self.node.value, self.rest))
 
 
 def references_of(node: Node, path: Path) -> list[Reference]:
@@ -91,6 +132,35 @@ def find_node(tree: Node, path: Path, via: tuple[Via, ...] = ()) -> Found | None
             return None
         node = node.children[key]
     return Found(node, path, via)
+
+
+def find_element(tree: Node, path: Path) -> Element | None:
+    """Find the element of a list under some keys: `sizes.2`, `layers.0.name`."""
+    for depth in range(len(path) - 1, 0, -1):
+        found = find_node(tree, path[:depth])
+        if found is None:
+            continue
+        rest = tuple(int(key) if key.isdecimal() else key for key in path[depth:])
+        try:
+            element_of(found.node.value, rest)
+        except LookupError:
+            return None
+        return Element(found.node, found.path, rest)
+    return None
+
+
+def element_of(value: Any, rest: tuple[str | int, ...]) -> Any:
+    """Give what stands at some indexes and keys of a plain value.
+
+    Raises:
+        LookupError: Nothing does.
+    """
+    for part in rest:
+        is_index = isinstance(value, list) and isinstance(part, int)
+        if not is_index and not isinstance(value, dict):
+            raise LookupError(part)
+        value = value[part]
+    return value
 
 
 def holds_secret(composition: Composition, node: Node, path: Path, depth: int = 16) -> bool:
@@ -146,7 +216,8 @@ def _reference(text: str, path: Path) -> Reference:
     if variable is not None:
         fallback = variable[2]
         name = variable[1].strip()
-        return Reference(text, "environment", name, (), fallback and fallback.strip())
+        found = Reference(text, "environment", name, (), fallback and fallback.strip())
+        return found.masked() if is_secret_name(name) else found
     selected = _SELECT.match(text)
     if selected is not None and "${" not in selected[1]:
         keys = _keys(selected[1].strip(), path)

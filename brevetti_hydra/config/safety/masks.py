@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "is_reference",
     "is_secret_name",
+    "literal_words",
     "masked_argument",
     "masked_line",
     "masked_value",
@@ -30,8 +31,15 @@ _FORMS = (
 )
 # `{api_key: hunter2}`, somewhere in a value or in a line of YAML
 _INSIDE = rf"(?is)([\w.-]*{_NAMES}[\w.-]*['\"]?\]?\s*[:=]\s*)\S.*"
+# What stands in `${oc.decode:...}` is the value itself, unless it is a reference.
 _REFERENCE = (
-    r"\$\{\s*(?:oc\.env\s*:\s*)?[\w.\[\]]+\s*\}|\$\{\s*oc\.(?:decode|select)\s*:\s*[\w.]*\s*\}"
+    r"\$\{\s*(?:oc\.env\s*:\s*)?[\w.\[\]]+\s*\}"
+    r"|\$\{\s*oc\.(?:decode\s*:|select\s*:\s*[\w.]*)\s*\}"
+)
+# The parts of a text with references that are no value: names of variables, keys and resolvers.
+_NAMES_IN_REFERENCES = (
+    r"\$\{\s*oc\.(?:env|select)\s*:\s*[\w.\[\]]*|\$\{\s*[\w.]+\s*:"
+    r"|\$\{\s*[\w.\[\]]+\s*(?=\})"
 )
 
 
@@ -66,6 +74,17 @@ def is_reference(value: Any) -> bool:
     while rest != before:
         rest, before = re.sub(_REFERENCE, "", rest), rest
     return not rest.strip()
+
+
+def literal_words(text: str) -> list[str]:
+    """Give what a text says itself, word by word, without the names that it refers to.
+
+    Example:
+        >>> literal_words("${oc.env:KEY,hunter2}")
+        ['hunter2']
+    """
+    rest = re.sub(_NAMES_IN_REFERENCES, " ", text) if "${" in text else text
+    return re.findall(r"[^\s\[\]{}(),:'\"=$]+", rest)
 
 
 def masked_value(value: Any, shape: Shape | None, *, keep_references: bool = False) -> Any:

@@ -301,6 +301,18 @@ CASES = {
         ("model",),
     ),
     "reference_in_a_list": Case(conf("layers: ['${epochs}', 2]\n"), (), ("layers",)),
+    "reference_to_an_element": Case(
+        conf("layers: [5, '${rate}']\nepochs: ${layers[1]}\nlearning: ${layers.0}\n"),
+        (),
+        ("epochs", "learning", "layers[1]", "layers[0]"),
+    ),
+    "reference_in_an_element": Case(
+        conf(
+            "boxes:\n- hidden: ${epochs}\n  depth: ${..[1].depth}\n- {hidden: 3, depth: '${rate}'}\n"
+        ),
+        (),
+        ("boxes[0].hidden", "boxes[1].depth", "boxes[1].hidden"),
+    ),
     "reference_to_itself": Case(conf("label: ${version}\nversion: ${label}\n"), (), ("label",)),
     "reference_to_nothing": Case(conf("label: ${nothere}\n"), (), ("label",)),
     "environment": Case(
@@ -322,7 +334,27 @@ CASES = {
     "secret_on_the_line": Case(
         conf("token: ${oc.env:BREVETTI_TOKEN}\n"), ("token=hunter2-on-the-line",), ("token",)
     ),
+    "secret_in_a_fallback": Case(
+        conf(
+            "token: ${oc.env:BREVETTI_NOT_SET,hunter2-fallback}\nversion: ${oc.env:MY_TOKEN,hu2}\n"
+        ),
+        (),
+        ("token", "version"),
+    ),
+    "secret_in_a_resolver": Case(
+        conf(""), ("token=${oc.decode:hunter2-decoded}", "label=${token}"), ("token", "label")
+    ),
+    "secret_in_other_places": Case(
+        conf(""),
+        ("token=hunter2-on-the-line", "label=hunter2-on-the-line", "weights.hunter2-on-the-line=1"),
+        ("label", "weights"),
+    ),
     # mistakes
+    "misspelt_secret": Case(
+        conf("tokken: hunter2-in-yaml\n"),
+        ("tokn=hunter2", "--toke", "hunter2"),
+        ("tokn", "toke", "tokken"),
+    ),
     "unknown_and_written": Case(conf("epocs: 5\n"), ("nothere.at=1",), ("epocs", "nothere")),
     "reserved_nodes": Case(
         conf("run:\n  seed: 3\n"), ("run.note=hello",), ("run.seed", "run.note", "platform.kind")
@@ -380,6 +412,8 @@ def test_a_duplicate_key_names_the_second_place(project: Any) -> None:
         ("run.sed", UnknownSettingError, "a similar name exists: 'run.seed'"),
         ("optim.momentum", UnknownSettingError, "set the setting of the chosen variant"),
         ("layers[9]", UnknownSettingError, None),
+        ("epochs:3", OverrideSyntaxError, "to set it write epochs=3"),
+        ("layers[-1]", OverrideSyntaxError, "count elements from 0: layers[0]"),
         ("", OverrideSyntaxError, "write nested keys with dots"),
         ("a[", OverrideSyntaxError, "write nested keys with dots"),
         (".", OverrideSyntaxError, "write nested keys with dots"),
