@@ -255,10 +255,10 @@ def unit(old: str, new: str | None = None, *, factor: float) -> Rescaling:
         factor: What the number is multiplied with.
 
     Raises:
-        MigrationError: A key is none, or the factor is no finite number but 0.
+        MigrationError: A key is none, or the factor is no finite number, or 0.
     """
     if type(factor) not in {int, float} or not math.isfinite(factor) or factor == 0:
-        raise MigrationError(f"the factor of '{old}' must be a number but 0, but is {factor!r}")
+        raise MigrationError(f"the factor of '{old}' must be a number other than 0, not {factor!r}")
     before = read_key(old)
     return Rescaling(before, before if new is None else read_key(new), factor)
 
@@ -328,14 +328,14 @@ def move_job(old: str, new: str) -> JobMove:
     return JobMove(old, new)
 
 
-def read_key(text: str) -> tuple[str, ...]:
+def read_key(text: object) -> tuple[str, ...]:
     """Take a key apart: `optim.lr`, `weights['any text']`.
 
     Raises:
         MigrationError: It is no key.
     """
     parts: list[str] = []
-    position, key = 0, str(text)
+    position, key = 0, text if isinstance(text, str) else ""
     while position < len(key):
         found = _KEY_PART.match(key, position)
         if found is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +9,19 @@ from brevetti_hydra._text import plural
 from brevetti_hydra.cli.arguments import CommandParser
 from brevetti_hydra.config import find_project
 from brevetti_hydra.config.files.config_files import find_files
+from brevetti_hydra.config.migration.differences import difference
 from brevetti_hydra.config.migration.migrated_files import migrate_files, write_files
 from brevetti_hydra.config.migration.versions import load_tables, says_fired
-from brevetti_hydra.config.safety.masks import masked_line
-from brevetti_hydra.config.safety.targets import is_target
-from brevetti_hydra.errors import NewerConfigError, UnknownOptionError, UsageError
+from brevetti_hydra.config.models.job_shapes import RootShape, class_shapes
+from brevetti_hydra.config.safety.targets import is_target, load_target
+from brevetti_hydra.errors import (
+    BrevettiHydraError,
+    NewerConfigError,
+    Place,
+    UnknownOptionError,
+    UsageError,
+)
+from brevetti_hydra.job import Job
 
 if TYPE_CHECKING:
     import argparse
@@ -24,7 +31,8 @@ if TYPE_CHECKING:
     from brevetti_hydra.config.files.config_files import ConfigFile
     from brevetti_hydra.config.migration.migrated_files import MigratedFile
     from brevetti_hydra.config.migration.versions import Tables
-    from brevetti_hydra.errors import BrevettiHydraError
+    from brevetti_hydra.config.models.fields import Shape
+    from brevetti_hydra.config.project import Project
 
 __all__ = ["build_parser", "execute"]
 
@@ -72,6 +80,7 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     Raises:
         ConfigError: The project's steps are wrong, or there is no such file.
         UsageError: The version is none.
+        JobClassError: There is no class as `--job` names it.
     """
     folder = Path.cwd()
     project = find_project(folder)
@@ -83,7 +92,7 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
         tables,
         project.budget,
         start=arguments.start,
-        target=_target(arguments.job, files),
+        target=_checked_target(arguments.job, files, tables, project),
         allow_lossy=arguments.allow_lossy,
     )
     changed = [each for each in migrated if each.is_changed]
@@ -91,12 +100,13 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     if arguments.write:
         changed, unwritten = write_files(changed)
         problems += unwritten
+    differences = _differences(migrated, changed, arguments, project, tables, reply)
     for each in changed:
-        _say(each, arguments, tables, reply)
+        _say(each, differences, arguments, tables, reply)
     for problem in problems:
         reply.add_error(problem)
     reply.notice(_summary(migrated, changed, problems, arguments, tables))
-    reply.answer(_document(migrated, changed, arguments, tables))
+    reply.answer(_document(migrated, changed, differences, arguments, tables))
     return _LEFT if problems or (arguments.check and changed) else 0
 
 
@@ -110,8 +120,28 @@ def _check_start(start: int | None, tables: Tables) -> None:
         raise NewerConfigError(
             f"'--from {start}' is newer than this project knows",
             notes=[f"its newest version is {tables.current.project}"],
-            hint="take the newest state of the project",
+            hint=f"give a version from 1 to {tables.current.project}",
         )
+
+
+def _checked_target(
+    job: str | None, files: Sequence[ConfigFile], tables: Tables, project: Project
+) -> str | None:
+    """Find the class that `--job` means, and refuse one that nobody knows.
+
+    With a wrong one a file would get the newest number, and keep its old names.
+
+    Raises:
+        UnknownOptionError: There is no such option.
+        JobClassError: There is no such class.
+    """
+    target = _target(job, files)
+    if target is None:
+        return None
+    known = {tables.project.final_target(each.job) for each in tables.project.steps if each.job}
+    if tables.project.final_target(target) not in known:
+        _class_of(target, project, tables)
+    return target
 
 
 def _target(job: str | None, files: Sequence[ConfigFile]) -> str | None:
@@ -135,31 +165,68 @@ def _target(job: str | None, files: Sequence[ConfigFile]) -> str | None:
                 return named.value
     raise UnknownOptionError(
         f"the group 'job' has no option '{job}' that names a class",
-        hint="or name the class: --job my_package.module:MyJob",
+        hint="name another, or the class: --job my_package.module:MyJob",
     )
+
+
+def _differences(
+    migrated: Sequence[MigratedFile],
+    changed: Sequence[MigratedFile],
+    arguments: argparse.Namespace,
+    project: Project,
+    tables: Tables,
+    reply: Reply,
+) -> dict[str, str]:
+    """Write the patches that are asked for, by the labels of the files."""
+    shown = migrated if reply.json is not None else changed
+    if reply.json is None and (arguments.write or arguments.check):
+        return {}
+    shapes: dict[str | None, Shape | None] = {}
+    patches = {}
+    for each in shown:
+        if each.target not in shapes:
+            shapes[each.target] = _shape(each.target, project, tables)
+        if each.is_changed:
+            patches[each.file.label] = difference(each, shapes[each.target])
+    return patches
+
+
+def _shape(target: str | None, project: Project, tables: Tables) -> Shape | None:
+    """Describe the settings of a job; None where its class cannot be loaded."""
+    if target is None:
+        return None
+    try:
+        return RootShape(class_shapes(_class_of(target, project, tables)))
+    except BrevettiHydraError:
+        return None
+
+
+def _class_of(target: str, project: Project, tables: Tables) -> type:
+    where = Place(f"--job {target}")
+    return load_target(tables.project.moved_target(target), project, Job, where)
 
 
 def _say(
-    migrated: MigratedFile, arguments: argparse.Namespace, tables: Tables, reply: Reply
+    migrated: MigratedFile,
+    differences: dict[str, str],
+    arguments: argparse.Namespace,
+    tables: Tables,
+    reply: Reply,
 ) -> None:
     if arguments.write or arguments.check:
+        # A name may hold a line feed.
+        label = migrated.file.label.replace("\n", "\\n")
         word = "wrote" if arguments.write else "would change"
         told = f": {says_fired(migrated.fired)}" if migrated.fired else ""
         version = f"version {migrated.version} -> {tables.current.project}"
-        reply.say(f"{word} {migrated.file.label}  {version}{told}")
+        reply.say(f"{word} {label}  {version}{told}")
+        return
+    patch = differences.get(migrated.file.label, "")
+    if reply.is_terminal:
+        reply.say(patch.replace("\r\n", "\n").removesuffix("\n"))
     else:
-        reply.say(_diff(migrated))
-
-
-def _diff(migrated: MigratedFile) -> str:
-    """Write a unified diff; what looks like a secret is masked, no type of it is known here."""
-    before, after = (
-        content.decode("utf-8-sig").replace("\r\n", "\n").splitlines()
-        for content in (migrated.before, migrated.after)
-    )
-    name = migrated.file.label
-    lines = difflib.unified_diff(before, after, f"a/{name}", f"b/{name}", lineterm="")
-    return "\n".join(line[:1] + masked_line(line[1:]) for line in lines)
+        # As it is, so that `git apply` takes it.
+        reply.write_raw(patch)
 
 
 def _summary(
@@ -184,6 +251,7 @@ def _summary(
 def _document(
     migrated: Sequence[MigratedFile],
     changed: Sequence[MigratedFile],
+    differences: dict[str, str],
     arguments: argparse.Namespace,
     tables: Tables,
 ) -> dict[str, Any]:
@@ -196,7 +264,7 @@ def _document(
                 "version": each.version,
                 "state": _state(each, changed),
                 "steps": sorted({fired.number for fired in each.fired}),
-                "diff": _diff(each) if each.is_changed else "",
+                "diff": differences.get(each.file.label, ""),
             }
             for each in migrated
         ],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,8 +27,8 @@ STEPS = [
 def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs_dir: Path) -> Path:
     """Give the conf folder of a project at version 3."""
     del runs_dir
-    monkeypatch.setattr("sys.path", [*__import__("sys").path])
-    monkeypatch.delitem(__import__("sys").modules, "greeting_steps", raising=False)
+    monkeypatch.setattr("sys.path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "greeting_steps", raising=False)
     (tmp_path / "pyproject.toml").write_text(
         '[tool.brevetti_hydra]\nmigrations = "greeting_steps:STEPS"\n'
     )
@@ -159,3 +162,137 @@ def test_a_single_file_by_its_path(
 
     assert 0 == call("config", "migrate", "a.yaml", "--write").code
     assert "epochs: 2" in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            b"config_version: 2\r\nn: 3 # \xc3\xbc\r\nseed: 1\r\n",
+            b"config_version: 3\r\nepochs: 3 # \xc3\xbc\r\nseed: 1\r\n",
+        ),
+        (b"config_version: 2\nn: 3", b"config_version: 3\nepochs: 3"),
+        (b"\xef\xbb\xbfconfig_version: 2\nn: 3\n", b"\xef\xbb\xbfconfig_version: 3\nepochs: 3\n"),
+    ],
+    ids=["carriage returns", "open end", "byte order mark"],
+)
+def test_a_diff_is_a_patch(
+    conf: Path, call: Callable[..., Any], content: bytes, expected: bytes
+) -> None:
+    """`git apply` takes a diff, whatever the ends of the lines and of the file."""
+    path = conf / 'ex "1"' / "a.yaml"
+    path.parent.mkdir()
+    head = b"# @package _global_" + (b"\r\n" if b"\r" in content else b"\n")
+    bom = content[: 3 * content.startswith(b"\xef")]
+    path.write_bytes(bom + head + content.removeprefix(bom))
+
+    text = call("config", "migrate").out
+    applied = subprocess.run(
+        ["git", "apply", "-"],
+        cwd=conf.parent,
+        input=text.encode(),
+        capture_output=True,
+        check=False,
+    )
+
+    assert (0, b"") == (applied.returncode, applied.stderr)
+    assert bom + head + expected.removeprefix(bom) == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["passphrase: hunter22", "pair: ann:hunter22", "voice: hunter22", "weblink: hunter22"],
+)
+@pytest.mark.parametrize("words", [(), ("--json",)], ids=str)
+def test_a_diff_hides_what_becomes_a_secret(
+    conf: Path,
+    call: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+    words: tuple[str, ...],
+) -> None:
+    """A value is hidden on both sides, where the new name or the class says that it is a secret."""
+    (conf.parent / "greeting_steps.py").write_text(
+        "from brevetti_hydra.migrations import *\n"
+        "STEPS = [step(1, rename('passphrase', 'token'), rename('weblink', 'hook'),"
+        " split('pair', into=('user', 'password'), how=lambda text: text.split(':')),"
+        " rename('voice', 'tone'), value('token', str.upper))]\n"
+    )
+    monkeypatch.delitem(sys.modules, "hooked", raising=False)
+    (conf.parent / "hooked.py").write_text(
+        "from brevetti_hydra import Job, JobSettings, Secret\n"
+        "class Settings(JobSettings):\n    hook: Secret = 'x'\n    tone: Secret = 'x'\n"
+        "class Hooked(Job):\n    settings: Settings\n    def run(self): pass\n"
+    )
+    write(conf, "a", f"config_version: 1\n{line}\n")
+
+    answer = call("config", "migrate", "--job", "hooked:Hooked", *words)
+
+    assert 0 == answer.code
+    assert "config_version: 2" in answer.out
+    assert "hunter22" not in (answer.out + answer.err).lower()
+
+
+@pytest.mark.parametrize("line", ["api_key: hunter22", "volume: hunter22\npassword: 1"])
+def test_a_problem_hides_what_looks_like_a_secret(
+    conf: Path, call: Callable[..., Any], line: str
+) -> None:
+    """The line of what would be lost, or is set twice, is shown without its value."""
+    (conf.parent / "greeting_steps.py").write_text(
+        "from brevetti_hydra.migrations import *\n"
+        "STEPS = [step(1, remove('api_key', reason='gone'), rename('volume', 'password'))]\n"
+    )
+    write(conf, "a", f"config_version: 1\n{line}\n")
+
+    for words in (("config", "migrate"), ("job=hello", "+experiment=a")):
+        answer = call(*words)
+        assert 2 == answer.code
+        assert "hunter22" not in answer.out + answer.err
+
+
+def test_a_file_names_its_job_by_what_it_chooses(conf: Path, call: Callable[..., Any]) -> None:
+    """`override /job: NAME` names the job, as it does for editors."""
+    (conf.parent / "greeting_steps.py").write_text(
+        "from brevetti_hydra.migrations import *\n"
+        "STEPS = [step(1, rename('n', 'epochs'), job='brevetti_hydra.jobs.hello:Hello')]\n"
+    )
+    choice = "defaults:\n  - override /job: hello\n"
+    chosen = write(conf, "chosen", f"config_version: 1\n{choice}n: 2\n")
+    other = write(conf, "other", f"config_version: 1\n{choice.replace('hello', 'nobody')}n: 2\n")
+
+    answer = call("config", "migrate", "--write")
+
+    assert 2 == answer.code
+    assert "epochs: 2" in chosen.read_text()
+    assert "n: 2" in other.read_text()
+    assert "'conf/experiment/other.yaml' names no job" in answer.err
+
+
+@pytest.mark.parametrize("job", ["nobody:Nope", "brevetti_hydra.jobs.hello:Nope", "nobody"])
+def test_a_job_that_nobody_knows_is_refused(conf: Path, call: Callable[..., Any], job: str) -> None:
+    """With a misspelled class a file would get the newest number and keep its old names."""
+    path = write(conf, "a", "config_version: 1\nn: 1\n")
+    before = path.read_bytes()
+
+    answer = call("config", "migrate", "--write", "--job", job)
+
+    assert 2 == answer.code
+    assert before == path.read_bytes()
+    assert 0 == call("config", "migrate", "--job", "brevetti_hydra.jobs.hello:Hello").code
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes with names")
+@pytest.mark.parametrize(
+    "words",
+    [("config", "migrate"), ("config", "schema", "--write-modelines"), ("job=hello", "--help")],
+    ids=" ".join,
+)
+def test_pipes_are_left_alone(conf: Path, call: Callable[..., Any], words: tuple[str, ...]) -> None:
+    """A pipe that is called as configuration is neither read nor offered."""
+    write(conf, "a", "epochs: 1\n")
+    os.mkfifo(conf / "experiment" / "pipe.yaml")
+
+    answer = call(*words)
+
+    assert 0 == answer.code
+    assert "pipe" not in answer.out + answer.err

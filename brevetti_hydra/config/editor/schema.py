@@ -14,7 +14,7 @@ from brevetti_hydra.config.compose import job_class_of
 from brevetti_hydra.config.editor.defaults_schema import DefaultsSchemas
 from brevetti_hydra.config.editor.node_schema import Schema
 from brevetti_hydra.config.editor.tree_schema import KnownJob, KnownVersions, tree_schema
-from brevetti_hydra.config.files.defaults_lists import Entry, entries_of
+from brevetti_hydra.config.files.claimed_job import claimed_job
 from brevetti_hydra.config.files.packages import Package, relocations, written_package
 from brevetti_hydra.config.files.search import SHIPPED
 from brevetti_hydra.config.files.source import FolderSource
@@ -108,7 +108,7 @@ def editor_schemas(
     unread: list[BrevettiHydraError] = []
     documents = dict(_documents(search, unread))
     # All of them first: what one file says of a job counts for the others.
-    belongs = {path: jobs.find(_job_of(path, doc)) for path, (_, doc) in documents.items()}
+    belongs = {path: jobs.find(claimed_job(path, doc)) for path, (_, doc) in documents.items()}
     moved = relocations({path: document for path, (_, document) in documents.items()})
     own = [
         _Own(source, path, document, _packages(path, document, moved, jobs), belongs[path])
@@ -313,31 +313,6 @@ def _packages(
         if package[:1] == ("hydra",) or any(job.has(package) for job in jobs.known.values())
     ]
     return tuple(known) or (written,)
-
-
-def _job_of(config_path: str, document: Document) -> str | None:
-    """Find what a file says of its job: by its own place, its class, or its choice."""
-    holder = config_path.rpartition("/")[0]
-    if config_path.startswith("job/"):
-        return config_path.removeprefix("job/")
-    if not written_package(document.package, holder):
-        target = document.tree.at(("job", "_target_"))
-        if target is not None and isinstance(target.value, str) and is_target(target.value):
-            return target.value
-    if not holder:
-        # The primary config chooses a job that the command line may replace.
-        return None
-    try:
-        chosen = [entry.options for entry in entries_of(document) if _chooses_job(entry)]
-    except (AttributeError, TypeError, ValueError):
-        # No list of entries; the editor will mark it.
-        return None
-    option = chosen[-1][-1] if chosen and chosen[-1] else "None"
-    return None if option == "None" or "${" in option else option
-
-
-def _chooses_job(entry: Entry) -> bool:
-    return entry.group == "job" and entry.is_absolute
 
 
 def _is_without_job(search: SearchPath, jobs: _Jobs) -> bool:

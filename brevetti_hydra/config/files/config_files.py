@@ -67,14 +67,15 @@ def decoded(content: bytes) -> tuple[str, bytes]:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Find all YAML files below a folder, but hidden ones."""
+    """Find all YAML files below a folder, but hidden ones; a link that leads nowhere is one."""
     found = []
     for holder, names, files in os.walk(folder):
         names[:] = sorted(n for n in names if not n.startswith((".", "__")))
         found += [
             Path(holder) / n for n in sorted(files) if n.endswith(SUFFIX) and n[0] not in "._"
         ]
-    return sorted(found)
+    # A pipe or a device would be read for ever.
+    return sorted(path for path in found if path.is_file() or not path.exists())
 
 
 def _root_of(path: Path, given: Path, roots: Sequence[Path]) -> Path:

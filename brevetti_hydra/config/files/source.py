@@ -84,7 +84,7 @@ class FolderSource(DocumentSource):
                 continue
             if _is_folder(entry) and results_filter != ObjectType.CONFIG:
                 names.add(entry.name)
-            elif entry.name.endswith(".yaml") and results_filter != ObjectType.GROUP:
+            elif _is_option(entry) and results_filter != ObjectType.GROUP:
                 names.add(entry.name.removesuffix(".yaml"))
         return sorted(names)
 
@@ -157,6 +157,17 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link that leads to itself
         return False
+
+
+def _is_option(entry: os.DirEntry[str]) -> bool:
+    """Whether it can be one; of a link that leads nowhere the error tells when it is chosen."""
+    if not entry.name.endswith(".yaml"):
+        return False
+    try:
+        # A pipe or a device would be read for ever.
+        return entry.is_file() or entry.is_symlink()
+    except OSError:
+        return True
 
 
 def _with_suffix(config_path: str) -> str:

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra._files import write_whole
+from brevetti_hydra.config.files.claimed_job import claimed_job
 from brevetti_hydra.config.files.config_files import SUFFIX, ConfigFile, decoded, files_below
 from brevetti_hydra.config.files.packages import Package, relocations, written_package
+from brevetti_hydra.config.files.search import shipped_folder
 from brevetti_hydra.config.migration.migrating import Fired, Migration, migrate_tree
 from brevetti_hydra.config.migration.rewriting import comments_in, rewritten
 from brevetti_hydra.config.migration.versions import Numbers, Tables
-from brevetti_hydra.config.tree.documents import parse_document
+from brevetti_hydra.config.safety.targets import is_target
+from brevetti_hydra.config.tree.budget import Budget
+from brevetti_hydra.config.tree.documents import parse_document, read_document
 from brevetti_hydra.config.tree.lines import UnwritableError
 from brevetti_hydra.config.tree.origins import Node, dotted
 from brevetti_hydra.config.tree.scalars import same
@@ -30,7 +34,6 @@ from brevetti_hydra.migrations import Removal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from brevetti_hydra.config.tree.budget import Budget
     from brevetti_hydra.config.tree.documents import Document
 
 __all__ = ["MigratedFile", "migrate_files", "write_files"]
@@ -48,6 +51,8 @@ class MigratedFile(NamedTuple):
         before: Its content.
         after: Its content at the newest version, the same where nothing changes.
         problems: Why it cannot be written; then it stays as it is.
+        trees: What it says before and after, keys from the root; each key knows its old line.
+        target: The Job class that it belongs to, or None.
     """
 
     file: ConfigFile
@@ -56,6 +61,8 @@ class MigratedFile(NamedTuple):
     before: bytes
     after: bytes
     problems: tuple[BrevettiHydraError, ...]
+    trees: tuple[Node, ...] = ()
+    target: str | None = None
 
     @property
     def is_changed(self) -> bool:
@@ -213,15 +220,34 @@ class _Folder:
             next((v.harness for v in said if v.harness is not None), current.harness),
         )
 
+    def target_of(self, job: str | None) -> str | None:
+        """Give the Job class that a file's claim means, be it a class or an option."""
+        if job is None or (is_target(job) and any(sign in job for sign in ".:")):
+            return job
+        name = f"job/{job}"
+        document = self.documents.get(name) or _shipped_job(job)
+        if document is None:
+            return None
+        placed = _placed(document.tree, written_package(document.package, "job"))
+        named = placed.at(("job", "_target_"))
+        return named.value if named is not None and isinstance(named.value, str) else None
+
     def packages(self, file: ConfigFile, document: Document) -> list[Package]:
         """Give every package in which a file is used, its own first."""
         own = written_package(document.package, file.name.rpartition("/")[0])
         return list(dict.fromkeys([own, *self._relocations.get(file.name, ())]))
 
 
+def _shipped_job(option: str) -> Document | None:
+    path = shipped_folder() / "job" / f"{option}{SUFFIX}"
+    return read_document(path, str(path), Budget()) if path.is_file() else None
+
+
 class _Result(NamedTuple):
     migration: Migration
     tree: Node
+    trees: tuple[Node, ...]
+    target: str | None
 
 
 def _migrated(
@@ -245,7 +271,7 @@ def _migrated(
         number = _number(document, folder.tables) if is_said or fired else None
         after = _rewritten(document, result, number, folder.budget)
         encoded = bom + after.encode()
-        return MigratedFile(file, version, fired, content, encoded, ())
+        return MigratedFile(file, version, fired, content, encoded, (), result.trees, result.target)
     except ConfigErrors as errors:
         problems = errors.errors
     except BrevettiHydraError as error:
@@ -279,15 +305,16 @@ def _computed(
     results: list[_Result] = []
     for package in folder.packages(file, document):
         placed = _placed(document.tree.copy(), package)
-        named = placed.at(("job", "_target_"))
-        own = named.value if named is not None and isinstance(named.value, str) else target
+        own = folder.target_of(claimed_job(file.name, document)) or target
+        before = placed.copy()
         _refuse_unknown_job(document, placed, folder.tables, numbers, own)
         migration = migrate_tree(
             placed, folder.tables.between(numbers, own), allow_lossy=allow_lossy
         )
         if migration.problems:
             raise ConfigErrors(migration.problems)
-        results.append(_Result(migration, _unplaced(document, migration.tree, package)))
+        inner = _unplaced(document, migration.tree, package)
+        results.append(_Result(migration, inner, (before, migration.tree), own))
     first = results[0]
     for other in results[1:]:
         if not same(_sorted(first.tree.plain()), _sorted(other.tree.plain())):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-import math
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra._masks import MASK
-from brevetti_hydra.config.tree.origins import MISSING, Node, Origin, Path, dotted, node_of, walk
+from brevetti_hydra.config.migration.conversions import converted, scaled
+from brevetti_hydra.config.safety.masks import is_secret_name, masked_line
+from brevetti_hydra.config.tree.origins import Node, Origin, Path, dotted, node_of, walk
 from brevetti_hydra.config.tree.references import References
 from brevetti_hydra.errors import BrevettiHydraError, LossyMigrationError, MigrationError
 from brevetti_hydra.migrations import (
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Fired", "Migration", "Trace", "describe_change", "migrate_tree", "trace"]
 
 _TARGET = ("job", "_target_")
-_SCALARS = (str, int, float, bool, type(None))
 
 
 class Fired(NamedTuple):
@@ -75,6 +73,7 @@ class Migration:
         except (MigrationError, LossyMigrationError) as error:
             self._undecided.append(error)
         for each in self._undecided:
+            _hide_by_name(each, change)
             each.notes = (*each.notes, f"it is the step {number}: {describe_change(change)}")
         self.problems += self._undecided
         if origin is not None and not self._undecided:
@@ -100,11 +99,11 @@ class Migration:
             self._take(change.old)
             return node.origin
         if isinstance(change, Rescaling):
-            return self._put_converted(change.old, (change.new,), [_scaled(node, change.factor)])
+            return self._put_converted(change.old, (change.new,), [scaled(node, change.factor)])
         if change.is_lossy:
             self._refuse_loss(node, change, "the step is marked as lossy")
         into = change.into if isinstance(change, Splitting) else (change.old,)
-        return self._put_converted(change.old, into, _converted(node, change))
+        return self._put_converted(change.old, into, converted(node, change))
 
     def _find(self, path: Path) -> Node | None:
         """Find a key; a reference in the place of a node above it hides whether it is there."""
@@ -319,117 +318,19 @@ def _nodes(node: Node) -> Iterator[Node]:
         yield from _nodes(child)
 
 
+def _hide_by_name(error: BrevettiHydraError, change: Change) -> None:
+    """Hide the line that an error shows, where an old or a new name looks like a secret's."""
+    if error.where is None or not error.where.excerpt or isinstance(change, JobMove):
+        return
+    paths = (change.old, *_becomes(change))
+    excerpt = error.where.excerpt
+    if any(is_secret_name(key) for path in paths for key in path):
+        key, colon, _ = excerpt.partition(":")
+        hidden = f"{key}: {MASK}" if colon else MASK
+        error.where = error.where._replace(excerpt=hidden)
+    else:
+        error.where = error.where._replace(excerpt=masked_line(excerpt))
+
+
 def _is_reference(value: Any) -> bool:
     return isinstance(value, str) and "${" in value
-
-
-def _is_open(value: Any) -> bool:
-    """Whether there is no value that could be converted: `???`, or a mask of a record."""
-    return isinstance(value, str) and (value == MISSING or MASK in value)
-
-
-def _undecided(node: Node, what: str, hint: str) -> MigrationError:
-    return MigrationError(what, where=node.origin.place(), hint=hint)
-
-
-def _scaled(node: Node, factor: float) -> Any:
-    if node.children is not None:
-        raise _undecided(node, "a mapping is no number", "give the number itself")
-    return _product(node.value, factor, node)
-
-
-def _product(number: Any, factor: float, node: Node) -> Any:
-    if number is None or _is_open(number):
-        return number
-    if isinstance(number, list):
-        return [_product(each, factor, node) for each in number]
-    if _is_reference(number):
-        raise _undecided(
-            node, "a reference cannot be given in another unit", "write the number itself"
-        )
-    if isinstance(number, str):
-        try:
-            number = int(number) if number.strip().lstrip("+-").isdigit() else float(number)
-        except ValueError:
-            number = None
-    if number is None or isinstance(number, (bool, dict)):
-        raise _undecided(
-            node, "what is no number cannot be given in another unit", "write a number"
-        )
-    if not math.isfinite(number):
-        return number
-    # By their decimal digits: 0.1 times 3 is 0.3.
-    product = Decimal(repr(number)) * Decimal(repr(factor))
-    return int(product) if isinstance(number, int) and product == int(product) else float(product)
-
-
-def _converted(node: Node, change: Substitution | Splitting) -> list[Any]:
-    """Give the new values, one for each key that it becomes."""
-    given = node.plain()
-    count = len(change.into) if isinstance(change, Splitting) else 1
-    if _is_open(given):
-        return [given] * count
-    if any(_is_reference(each.value) or _holds_reference(each.value) for _, each in walk(node)):
-        raise _undecided(
-            node,
-            f"'{dotted(change.old)}' is a reference, which cannot be written otherwise",
-            "write the value itself",
-        )
-    if not callable(change.how):
-        return [next((new for old, new in change.how.items() if _equal(old, given)), given)]
-    try:
-        made = change.how(copy.deepcopy(given))
-    except Exception as error:  # what a user wrote may raise anything
-        raise MigrationError(
-            f"the step's function for '{dotted(change.old)}' raised {type(error).__name__}",
-            where=node.origin.place(),
-            notes=[_last_line(error)],
-            hint="let it take every value that may stand there",
-        ) from error
-    values = list(made) if isinstance(change, Splitting) and _is_listed(made) else [made]
-    if isinstance(change, Splitting) and isinstance(made, dict):
-        values = [made[each] for each in map(dotted, change.into) if each in made]
-    if len(values) != count or not all(map(_is_plain, values)):
-        wanted = f"{count} values" if isinstance(change, Splitting) else "a value"
-        raise MigrationError(
-            f"the step's function for '{dotted(change.old)}' gave no {wanted} as YAML has them",
-            where=node.origin.place(),
-            notes=[f"it gave a {type(made).__name__}"],
-            hint="give numbers, texts, booleans, null, lists or mappings of them",
-        )
-    return values
-
-
-def _is_listed(value: Any) -> bool:
-    return isinstance(value, (list, tuple))
-
-
-def _last_line(error: Exception) -> str:
-    """Say where it was raised; the text of a foreign exception may hold the value itself."""
-    trace_back = error.__traceback__
-    while trace_back is not None and trace_back.tb_next is not None:
-        trace_back = trace_back.tb_next
-    if trace_back is None:
-        return "nothing is known of where"
-    return f"at {trace_back.tb_frame.f_code.co_filename}:{trace_back.tb_lineno}"
-
-
-def _holds_reference(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_holds_reference, value.values()))
-    if isinstance(value, list):
-        return any(map(_holds_reference, value))
-    return _is_reference(value)
-
-
-def _equal(one: Any, other: Any) -> bool:
-    """Compare as YAML does: true is not 1."""
-    return isinstance(one, bool) == isinstance(other, bool) and one == other
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_plain(each) for key, each in value.items())
-    if isinstance(value, list):
-        return all(map(_is_plain, value))
-    return isinstance(value, _SCALARS)

@@ -152,8 +152,11 @@ class OldNames:
         not be migrated has been told of, and what is wrong with it besides comes of that.
         """
         own = [p for p in problems if isinstance(p, (MigrationError, LossyMigrationError))]
-        told = {problem.where for problem in own}
-        problems[:] = [p for p in problems if p in own or p.where is None or p.where not in told]
+        # By the label: what the line says may be hidden in one of them.
+        told = {problem.where.label for problem in own if problem.where is not None}
+        problems[:] = [
+            p for p in problems if p in own or p.where is None or p.where.label not in told
+        ]
         oldest: dict[str, int] = {}
         mended: list[tuple[BrevettiHydraError, str]] = []
         for problem in problems:
@@ -339,7 +342,7 @@ def _only_keys(tree: Node) -> Iterable[tuple[Path, Node]]:
 
 
 def _taken(path: Path, names: Iterable[Path]) -> str:
-    told = list(names)
+    told = list(dict.fromkeys(names))
     verb = "is now" if len(told) == 1 else "is now split into"
     if told == [path]:
         return f"'{dotted(path)}' is of an older version; taken as what it is now"

@@ -421,8 +421,11 @@ def test_the_harness_s_number_is_its_table_s() -> None:
         ("STEPS = [step(1, split('b', ['hydra.b'], str))]", "the step 1 changes 'hydra'"),
         ("STEPS = [step(1, rename('a', 'a'))]", "rename: 'a' is its new name as well"),
         ("STEPS = [step(1, rename('a b', 'c'))]", "'a b' is no key"),
-        ("STEPS = [step(1, rename(1, ''))]", "'' is no key"),
-        ("STEPS = [step(1, unit('a', factor=0))]", "the factor of 'a' must be a number but 0"),
+        ("STEPS = [step(1, rename(1, 'a'))]", "1 is no key"),
+        (
+            "STEPS = [step(1, unit('a', factor=0))]",
+            "the factor of 'a' must be a number other than 0, not 0",
+        ),
         ("STEPS = [step(1, value('a', 3))]", "the values of 'a' must be a mapping or a function"),
         ("STEPS = [step(1, split('a', 'b', str))]", "'a' must be split into a list"),
         ("STEPS = [step(1, split('a', ['b'], 3))]", "'a' must be split by a function, not by 3"),
