@@ -225,7 +225,35 @@ def step(number: int, *changes: Change, job: str | None = None) -> Step:
                 f"the step {number} moves a class, but is about one job",
                 hint="put move_job into a step without 'job'",
             )
+    _refuse_gone(number, changes)
     return Step(number, changes, job)
+
+
+def _refuse_gone(number: int, changes: Iterable[Change]) -> None:
+    """Refuse a change of a key that an earlier one of the same step took away: it never fires."""
+    gone: set[tuple[str, ...]] = set()
+    for change in changes:
+        if isinstance(change, JobMove):
+            continue
+        old = change.old
+        if any(old[: len(each)] == each for each in gone):
+            raise MigrationError(
+                f"the step {number} changes '{'.'.join(old)}' after it has taken it away",
+                hint="changes are made in order: name it as the earlier one leaves it",
+            )
+        into = _into(change)
+        # What comes back under a name, or below it, is there again.
+        gone = {each for each in gone if not any(new[: len(each)] == each for new in into)}
+        if old not in into and not any(new[: len(old)] == old for new in into):
+            gone.add(old)
+
+
+def _into(change: Change) -> tuple[tuple[str, ...], ...]:
+    if isinstance(change, (Relocation, Rescaling)):
+        return (change.new,)
+    if isinstance(change, Substitution):
+        return (change.old,)
+    return change.into if isinstance(change, Splitting) else ()
 
 
 def rename(old: str, new: str) -> Relocation:

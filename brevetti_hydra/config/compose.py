@@ -307,6 +307,16 @@ def job_class_of(search: SearchPath, project: Project, base: type, option: str) 
     return load_target(named[0], project, base, named[1].place())
 
 
+def _moved(composition: Composition, target: str) -> str:
+    """Give the newest name of a class, and say so where an argument has an old one."""
+    if composition.migrations is None:
+        return target
+    moved = composition.migrations.tables.project.moved_target(target)
+    if moved != target and any(each.value == target for each in composition.arguments):
+        composition.notices.append(f"'{target}' is now '{moved}'; taken as that")
+    return moved
+
+
 def _load_class(
     composition: Composition,
     steering: Node,
@@ -321,7 +331,7 @@ def _load_class(
             raise _no_job(composition)
         target, origin = named
         if composition.migrations is not None:
-            target = composition.migrations.tables.project.moved_target(target)
+            target = _moved(composition, target)
         job_class = opened.load(target, base, origin.place())
     composition.job_class = job_class
     module = f"{job_class.__module__}:{job_class.__qualname__}"

@@ -171,7 +171,7 @@ def _problem(
     name = dotted((*prefix, *path))
     origin, covered = _origin_of(path, tree)
     if kind in _UNKNOWN_TYPES:
-        return unknown_setting(path, prefix, origin, shape, tree)
+        return _after_steps(unknown_setting(path, prefix, origin, shape, tree), origin)
     keys = names_in(path)
     place = shape_at(shape, keys, tree)
     notes = _description(path, shape, tree)
@@ -290,6 +290,14 @@ def _complaint(faults: Sequence[Any], shown: str) -> str:
     if message.startswith("Input should "):
         return f"must {message.removeprefix('Input should ')}, but is {shown}"
     return f"is refused: {message[:1].lower()}{message[1:]}; it is {shown}"
+
+
+def _after_steps(problem: BrevettiHydraError, origin: Origin | None) -> BrevettiHydraError:
+    """Say of an unknown setting whether a step of a migration gave it the name."""
+    if origin is not None and origin.note:
+        problem.notes = (origin.note,)
+        problem.hint = "correct the step that gives it this name, or take it out"
+    return problem
 
 
 def _shown(value: Any) -> str:

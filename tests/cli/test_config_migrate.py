@@ -281,6 +281,34 @@ def test_a_job_that_nobody_knows_is_refused(conf: Path, call: Callable[..., Any]
     assert 0 == call("config", "migrate", "--job", "brevetti_hydra.jobs.hello:Hello").code
 
 
+def test_a_class_by_its_old_name_is_told_of(conf: Path, call: Callable[..., Any]) -> None:
+    """`job=` with the name that a class once had runs it, and says so."""
+    (conf.parent / "greeting_steps.py").write_text(
+        "from brevetti_hydra.migrations import *\n"
+        "STEPS = [step(1, move_job('greet:Hi', 'brevetti_hydra.jobs.hello:Hello'))]\n"
+    )
+
+    answer = call("job=greet:Hi")
+
+    assert 0 == answer.code
+    told = "'greet:Hi' is now 'brevetti_hydra.jobs.hello:Hello'; taken as that"
+    assert f"warning: {told}\n" in answer.err
+
+
+def test_both_names_in_a_file_without_a_job(conf: Path, call: Callable[..., Any]) -> None:
+    """What no job decides is told of as it is, and not as a question for the job."""
+    (conf.parent / "greeting_steps.py").write_text(
+        "from brevetti_hydra.migrations import *\n"
+        "STEPS = [step(1, rename('a', 'b')), step(1, rename('c', 'd'), job='greet:Hi')]\n"
+    )
+    write(conf, "both", "config_version: 1\na: 1\nb: 2\n")
+
+    answer = call("config", "migrate")
+
+    assert "'a' and 'b', its new name, are both set" in answer.err
+    assert "names no job" not in answer.err
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes with names")
 @pytest.mark.parametrize(
     "words",

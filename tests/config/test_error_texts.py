@@ -207,6 +207,9 @@ CASES = {
     ),
     "target_package_refused": Case(("hydra.searchpath=[pkg://yaml]",)),
     "target_no_module": Case(("job=train2:MyJob",), {"train.py": JOB}, settings=None),
+    "target_no_submodule": Case(
+        ("job=pkg.trian:MyJob",), {"pkg/__init__.py": "", "pkg/train.py": JOB}, settings=None
+    ),
     "target_no_class": Case(("job=train:MyJb",), {"train.py": JOB}, settings=None),
     "target_no_name": Case(("job._target_=train",), {"train.py": JOB}, settings=None),
     "target_broken": Case(

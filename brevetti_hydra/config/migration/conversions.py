@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from brevetti_hydra._masks import MASK
@@ -115,7 +116,10 @@ def _last_line(error: Exception) -> str:
         trace_back = trace_back.tb_next
     if trace_back is None:
         return "nothing is known of where"
-    return f"at {trace_back.tb_frame.f_code.co_filename}:{trace_back.tb_lineno}"
+    file = Path(trace_back.tb_frame.f_code.co_filename)
+    here = Path.cwd()
+    shown = file.relative_to(here) if file.is_relative_to(here) else file
+    return f"at {shown}:{trace_back.tb_lineno}"
 
 
 def _holds_reference(value: Any) -> bool:

@@ -180,7 +180,12 @@ def _write(migrated: MigratedFile) -> None:
         raise StorageWriteError(
             f"'{label}' is read-only, and stays as it is", hint="make it writable"
         )
-    write_whole(path, migrated.after, point="yaml.migrated", mode=stat.S_IMODE(mode))
+    try:
+        write_whole(path, migrated.after, point="yaml.migrated", mode=stat.S_IMODE(mode))
+    except StorageWriteError as error:
+        message = f"cannot write '{label}'"
+        hint = "make room or rights there"
+        raise StorageWriteError(message, notes=error.notes, hint=hint) from error
 
 
 class _Folder:
@@ -339,12 +344,16 @@ def _refuse_unknown_job(
     for job in sorted(jobs):
         with_job = migrate_tree(placed.copy(), tables.between(numbers, job), allow_lossy=True)
         found = [f for f in with_job.fired if f.change not in [w.change for w in without.fired]]
-        if found or with_job.problems != without.problems:
+        if found or _told(with_job) != _told(without):
             raise MigrationError(
                 f"'{document.label}' names no job, and the steps of '{job}' may be about it",
                 where=found[0].origin.place() if found else Place(document.label),
                 hint=f"say which job it is for: --job {job}",
             )
+
+
+def _told(migration: Migration) -> list[str]:
+    return [str(problem) for problem in migration.problems]
 
 
 def _rewritten(document: Document, result: _Result, version: Any, budget: Budget) -> str:

@@ -7,18 +7,18 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from brevetti_hydra._text import quote_all
 from brevetti_hydra.config.command_line.overrides import Argument, split_key
 from brevetti_hydra.config.migration.migrating import Migration, Trace, migrate_tree, trace
 from brevetti_hydra.config.tree.origins import Node, Origin, Path, dotted, node_of, walk
 from brevetti_hydra.errors import (
     BrevettiHydraError,
+    InvalidSettingError,
     LossyMigrationError,
     MigrationError,
     OverrideSyntaxError,
     UnknownSettingError,
 )
-from brevetti_hydra.migrations import JobMove, Removal, read_key
+from brevetti_hydra.migrations import JobMove, Removal, Substitution, read_key
 from brevetti_hydra.settings import RESERVED_NODES
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class OldNames:
                 return Former(f"removed in version {newest}: {went.removal.reason}", version)
             word = "renamed to" if len(went.paths) == 1 else "split into"
             if went.paths != (path,):
-                names = quote_all(map(dotted, went.paths))
+                names = ", ".join(f"'{dotted(each)}'" for each in went.paths)
                 return Former(f"{word} {names} in version {newest}", version)
         return None
 
@@ -163,7 +163,8 @@ class OldNames:
             former = self._former_of(problem)
             if former is None:
                 continue
-            problem.notes = (former.text,)
+            is_value = isinstance(problem, InvalidSettingError)
+            problem.notes = (*(problem.notes if is_value else ()), former.text)
             if problem.where is not None and problem.where.line is not None:
                 file = problem.where.label.rsplit(":", 2)[0]
                 oldest[file] = min(former.version, oldest.get(file, former.version))
@@ -174,6 +175,8 @@ class OldNames:
             problem.hint = f"brevetti-hydra config migrate {file} --from {oldest[file]}{job}"
 
     def _former_of(self, problem: BrevettiHydraError) -> Former | None:
+        if isinstance(problem, InvalidSettingError):
+            return self._former_value_of(problem)
         named = re.fullmatch(r"no setting '(.+)'", problem.message)
         if named is None or not isinstance(problem, UnknownSettingError):
             return None
@@ -181,6 +184,23 @@ class OldNames:
             return self.former(read_key(named[1]))
         except MigrationError:
             return None
+
+    def _former_value_of(self, problem: BrevettiHydraError) -> Former | None:
+        """Tell how a value is written now, where a table of a step has it."""
+        named = re.fullmatch(r"'(.+?)' must .+, but is '(.*)'", problem.message)
+        try:
+            path = read_key(named[1]) if named is not None else ()
+        except MigrationError:
+            return None
+        if named is None:
+            return None
+        for number, change in self._tables.project.between(1, self._target):
+            is_meant = isinstance(change, Substitution) and change.old == path
+            new = _written_since(change, named[2]) if is_meant else None
+            if new is not None:
+                text = f"'{named[2]}' is written '{new}' since version {number + 1}"
+                return Former(text, number)
+        return None
 
     def _argument(self, argument: Argument) -> list[Argument]:
         try:
@@ -248,14 +268,20 @@ class OldNames:
             # Left out: what is to be said of it has been said.
             first.tree.children = {}
             return first
-        self._tell(path, first)
+        self._tell(path, value, first)
         return first
 
-    def _tell(self, path: Path, migration: Migration) -> None:
+    def _tell(self, path: Path, value: Any, migration: Migration) -> None:
         removed = [f.change for f in migration.fired if isinstance(f.change, Removal)]
         names = [key for key, _ in walk(migration.tree) if key]
         if removed and not names:
             self.notices.append(f"'{dotted(path)}' is gone and was left out: {removed[0].reason}")
+            return
+        written = [_written_since(f.change, value) for f in migration.fired]
+        if len(written) == 1 and written[0] is not None:
+            self.notices.append(
+                f"'{value}' of '{dotted(path)}' is now '{written[0]}'; taken as that"
+            )
             return
         went = trace(path, [(f.number, f.change) for f in migration.fired])
         told = went.paths if went.numbers and went.paths else tuple(names)
@@ -346,7 +372,8 @@ def _taken(path: Path, names: Iterable[Path]) -> str:
     verb = "is now" if len(told) == 1 else "is now split into"
     if told == [path]:
         return f"'{dotted(path)}' is of an older version; taken as what it is now"
-    return f"'{dotted(path)}' {verb} {quote_all(map(dotted, told))}; taken as that"
+    named = ", ".join(f"'{dotted(name)}'" for name in told)
+    return f"'{dotted(path)}' {verb} {named}; taken as that"
 
 
 def _ambiguous(path: Path, origin: Origin) -> MigrationError:
@@ -355,6 +382,13 @@ def _ambiguous(path: Path, origin: Origin) -> MigrationError:
         where=origin.place(),
         hint="write it by the name that it has today",
     )
+
+
+def _written_since(change: Change, value: Any) -> Any:
+    """Give what a step's table has for a value, or None."""
+    if not isinstance(change, Substitution) or callable(change.how) or not isinstance(value, str):
+        return None
+    return change.how.get(value)
 
 
 def _put(settings: dict[str, Any], path: Path, value: Any) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from brevetti_hydra.config.files.source import DocumentSource, FolderSource
 from brevetti_hydra.config.migration.migrating import Fired, describe_change, migrate_tree
-from brevetti_hydra.config.safety.targets import load_object
+from brevetti_hydra.config.safety.targets import is_target, load_object
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     ConfigErrors,
@@ -132,8 +132,16 @@ def load_tables(project: Project, harness: Migrations | None = None) -> Tables:
     if project.migrations is None:
         return Tables(Migrations(), own, None)
     place = Place(_TABLE)
+    if not is_target(project.migrations):
+        raise MigrationError(
+            f"'{project.migrations}' names no list of steps",
+            where=place,
+            hint="write it as 'package.module:MIGRATIONS'",
+        )
     try:
-        steps = _as_migrations(load_object(project.migrations, project, place), project.migrations)
+        steps = _as_migrations(
+            load_object(project.migrations, project, place, kind="list"), project.migrations
+        )
         _refuse_reserved(steps)
     except MigrationError as error:
         error.where = error.where or place

@@ -92,8 +92,16 @@ def load_target(target: str, project: Project, base: type, where: Place | None =
     return found
 
 
-def load_object(target: str, project: Project, where: Place | None = None) -> object:
-    """Import what a target names, be it a class or not; it takes what `load_target` takes.
+def load_object(
+    target: str, project: Project, where: Place | None = None, *, kind: str = "class"
+) -> object:
+    """Import what a target names, be it a class or not.
+
+    Args:
+        target: `pkg.mod:name` or `pkg.mod.name`.
+        project: The user's project.
+        where: Where the target was written, for errors.
+        kind: What it should be, in a word for errors.
 
     Raises:
         TargetRefusedError: Configuration may not load it; nothing of it was imported.
@@ -102,7 +110,7 @@ def load_object(target: str, project: Project, where: Place | None = None) -> ob
     module, _, name = _split(target)
     if not is_target(target):
         raise TargetNotFoundError(
-            f"'{target}' names no class",
+            f"'{target}' names no {kind}",
             where=where,
             hint="write it as 'package.module:ClassName'",
         )
@@ -114,7 +122,7 @@ def load_object(target: str, project: Project, where: Place | None = None) -> ob
     _check_same(sys.modules.get(top), located, top, where)
     imported = _import(module, where)
     _check_same(imported, located, module, where)
-    return _get(imported, name, target, where)
+    return _get(imported, name, target, where, kind)
 
 
 def locate_package(name: str, project: Project, where: Place | None = None) -> Path:
@@ -157,12 +165,13 @@ def _locate(module: str, target: str, project: Project, where: Place | None) -> 
         return _Located(None, None)
     installed = own or _find(module, [Path(entry) for entry in sys.path if entry])
     if installed is None and module.split(".", maxsplit=1)[0] not in sys.builtin_module_names:
-        top = module.split(".", maxsplit=1)[0]
+        known = _known_packages(module, project)
+        looked = ".".join(module.split(".")[: known + 1])
         raise TargetNotFoundError(
             f"there is no module '{module}' in this project",
             where=where,
-            notes=[f"looked for '{top}' in {project.folder} and its src/"],
-            hint=_nearest_module(top, project),
+            notes=[f"looked for '{looked}' in {project.folder} and its src/"],
+            hint=_nearest_module(looked, project),
         )
     raise _refused(target, installed, project, where)
 
@@ -232,16 +241,25 @@ def _refused(
     )
 
 
-def _nearest_module(top: str, project: Project) -> str | None:
+def _known_packages(module: str, project: Project) -> int:
+    """Count the packages above a module that the project has."""
+    parts = module.split(".")[:-1]
+    depths = range(len(parts), 0, -1)
+    return next((n for n in depths if _find(".".join(parts[:n]), project.source_roots)), 0)
+
+
+def _nearest_module(module: str, project: Project) -> str | None:
+    *above, last = module.split(".")
+    folders = [root.joinpath(*above) for root in project.source_roots]
     names = {
         entry.stem
-        for root in project.source_roots
-        if root.is_dir()
-        for entry in root.iterdir()
+        for folder in folders
+        if folder.is_dir()
+        for entry in folder.iterdir()
         if entry.suffix == ".py" or (entry / "__init__.py").is_file()
     }
-    nearest = similar_name(top, names)
-    return f"a similar name exists: '{nearest}'" if nearest else None
+    nearest = similar_name(last, names - {"__init__"})
+    return f"a similar name exists: '{'.'.join([*above, nearest])}'" if nearest else None
 
 
 # Modules that are being imported for a target just now; a job that starts in there starts twice.
@@ -287,16 +305,21 @@ def _import(module: str, where: Place | None) -> object:
         _loading.modules = modules[:-1]
 
 
-def _get(module: object, name: str, target: str, where: Place | None) -> object:
+def _get(module: object, name: str, target: str, where: Place | None, kind: str) -> object:
     found = module
     for part in name.split("."):
         if not hasattr(found, part):
-            classes = [key for key, value in vars(module).items() if isinstance(value, type)]
-            nearest = similar_name(name, classes)
+            wanted = type if kind == "class" else (list, tuple)
+            names = [
+                key
+                for key, value in vars(module).items()
+                if isinstance(value, wanted) and not key.startswith("__")
+            ]
+            nearest = similar_name(name, names)
             raise TargetNotFoundError(
-                f"there is no class '{name}' in the module of '{target}'",
+                f"there is no {kind} '{name}' in the module of '{target}'",
                 where=where,
-                notes=[f"it has {quote_all(classes)}"] if classes else [],
+                notes=[f"it has {quote_all(names)}"] if names else [],
                 hint=f"a similar name exists: '{nearest}'" if nearest else None,
             )
         found = getattr(found, part)

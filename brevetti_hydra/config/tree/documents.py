@@ -196,11 +196,18 @@ def _version(node: Node | None) -> Version | None:
     is_known = bool(numbers) and set(numbers) <= {"project", "harness"}
     if not is_known or not all(type(each) is int and each >= 1 for each in numbers.values()):
         raise InvalidSettingError(
-            f"'config_version' must be an integer from 1, but is {shorten(repr(given))}",
+            f"'config_version' must be an integer from 1, but is {_shown(given)}",
             where=node.origin.place(),
             hint="write the project's number, or {project: 3, harness: 1}",
         )
     return Version(numbers.get("project"), numbers.get("harness"), node.origin)
+
+
+def _shown(value: Any) -> str:
+    """Write a value as YAML does, where Python would not."""
+    names = {None: "null", True: "true", False: "false"}
+    is_named = value is None or isinstance(value, bool)
+    return names[value] if is_named else shorten(repr(value))
 
 
 def without_values(document: Document, places: Container[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textwrap import dedent
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -32,6 +32,12 @@ class Newest(JobSettings):
     note: str = ""
     weights: dict[str, float] = Field({})
     token: Secret | None = None
+
+
+class Narrow(Newest):
+    """Settings that refuse the old value."""
+
+    mode: Literal["fast", "thorough"] = "fast"
 
 
 STEPS = """
@@ -216,7 +222,7 @@ def test_all_newer_files_are_named(project: Project) -> None:
         ),
         ("timeout_min=2", ("timeout_s",), 120, "'timeout_min' is now 'timeout_s'; taken as that"),
         ("--timeout_min=2", ("timeout_s",), 120, "'timeout_min' is now 'timeout_s'; taken as that"),
-        ("size=4", ("height",), 8, "'size' is now split into 'height', 'width'; taken as that"),
+        ("size=4", ("height",), 8, "'size' is now split into 'width', 'height'; taken as that"),
         (
             "learning_rate=${timeout_s}",
             ("optim", "lr"),
@@ -343,7 +349,7 @@ def test_old_names_in_a_file_of_today_quote_the_table(project: Project) -> None:
 
     assert "note: renamed to 'optim.lr' in version 3" in error
     assert "note: removed in version 3: nothing read it" in error
-    assert "note: split into 'height', 'width' in version 3" in error
+    assert "note: split into 'width', 'height' in version 3" in error
     assert 4 == error.count("hint: brevetti-hydra config migrate conf/brevetti.yaml --from 1")
 
 
@@ -435,6 +441,16 @@ def test_the_harness_s_number_is_its_table_s() -> None:
         ("STEPS = [step(1, move_job('a:B', 'a.B'))]", "the class 'a:B' is moved to where it is"),
         ("STEPS = [step(1, move_job('a:B', 'a:C'), job='a:B')]", "the step 1 moves a class"),
         ("1 / 0", "the import of 'my_steps' failed"),
+        ("STEP = [step(1)]", "there is no list 'STEPS' in the module of 'my_steps:STEPS'"),
+        ("STEP = [step(1)]", "note: it has 'STEP'\n"),
+        (
+            "STEPS = [step(1, rename('a', 'b'), rename('a', 'c'))]",
+            "the step 1 changes 'a' after it has taken it away",
+        ),
+        (
+            "STEPS = [step(1, move('a', 'b'), unit('a.c', factor=2))]",
+            "the step 1 changes 'a.c' after it has taken it away",
+        ),
     ],
 )
 def test_wrong_steps_are_told_of(project: Project, steps: str, message: str) -> None:
@@ -445,6 +461,67 @@ def test_wrong_steps_are_told_of(project: Project, steps: str, message: str) -> 
 
     assert message in error
     assert "--> pyproject.toml: [tool.brevetti_hydra] migrations" in error
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        "rename('a', 'b'), rename('c', 'a'), rename('a', 'd')",
+        "split('a', ('a', 'b'), str), rename('a', 'c')",
+        "move('a', 'a.b'), rename('a.b', 'a.c')",
+        "move('a.b', 'b'), remove('a', reason='empty')",
+    ],
+)
+def test_a_name_may_come_back_in_a_step(project: Project, changes: str) -> None:
+    """A key that is there again may change again."""
+    with_steps(project, f"from brevetti_hydra.migrations import *\nSTEPS = [step(1, {changes})]")
+
+    assert [] == project.compose(settings=Newest).problems
+
+
+def test_the_name_of_the_steps_is_no_class(project: Project) -> None:
+    """Where pyproject.toml names no list, the error shows how one is named."""
+    with_steps(project)
+    project.write({"pyproject.toml": '[tool.brevetti_hydra]\nmigrations = "my_steps"\n'})
+
+    error = project.error(settings=Newest)
+
+    assert "'my_steps' names no list of steps" in error
+    assert "hint: write it as 'package.module:MIGRATIONS'" in error
+
+
+def test_a_step_that_leads_nowhere_is_named(project: Project) -> None:
+    """Of a name that only a step wrote, the error says so and sends nobody to a similar one."""
+    steps = "from brevetti_hydra.migrations import *\nSTEPS = [step(1, rename('old', 'nots'))]"
+    with_steps(project, steps, brevetti="config_version: 1\nold: 1")
+
+    error = project.error(settings=Newest)
+
+    assert "no setting 'nots'" in error
+    assert "note: written as 'old', version 1" in error
+    assert "hint: correct the step that gives it this name, or take it out" in error
+
+
+def test_an_old_value_is_told_of(project: Project) -> None:
+    """An argument, and a file of today, with a value that a table has is told the new one."""
+    with_steps(project, brevetti="config_version: 3\nmode: quick")
+
+    argument, file = (project.error(*argv, settings=Narrow) for argv in (["mode=quick"], []))
+
+    assert "note: 'quick' is written 'fast' since version 3" in argument
+    assert "note: 'quick' is written 'fast' since version 3" in file
+    assert "hint: brevetti-hydra config migrate conf/brevetti.yaml --from 2" in file
+    assert "since version" not in project.error("mode=slow", settings=Narrow)
+
+
+def test_an_old_value_in_info_json_is_told_of(project: Project) -> None:
+    """What a platform sent is taken for what it is now, and the notice has both."""
+    steps = "from brevetti_hydra.migrations import *\nSTEPS = [step(1, value('gone', {'a': 'b'}))]"
+    with_steps(project, steps)
+
+    composition = project.compose(settings=Newest, info={"settings": {"gone": "a"}})
+
+    assert "'a' of 'gone' is now 'b'; taken as that" in composition.notices
 
 
 def test_steps_are_loaded_from_the_project_alone(project: Project) -> None:
