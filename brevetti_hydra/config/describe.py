@@ -9,10 +9,15 @@ from brevetti_hydra._text import shorten
 from brevetti_hydra.config.models.fields import Field, Shape, default_of
 from brevetti_hydra.config.recorded import recorded_tree
 from brevetti_hydra.config.safety.masks import masked_value
-from brevetti_hydra.config.secrets import secret_texts
+from brevetti_hydra.config.secrets import hide_secrets, secret_texts
 from brevetti_hydra.config.tree.origins import MISSING, Node, Path, dotted
 from brevetti_hydra.config.tree.yaml_text import yaml_text
-from brevetti_hydra.errors import UsageError
+from brevetti_hydra.errors import (
+    ConfigErrors,
+    OverrideSyntaxError,
+    SweepNotAskedError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,6 +43,8 @@ __all__ = [
 _WHOLE = (None, "", "_global_")
 
 
+# What the merge leaves out.
+_NOT_READ = (OverrideSyntaxError, SweepNotAskedError)
 # Deeper than any tree that people write by hand; a recursive class ends here.
 _DEEPEST = 6
 _WIDEST_TYPE = 40
@@ -284,6 +291,7 @@ def cfg_text(composition: Composition, *, resolved: bool, package: str | None) -
     """Write the composed tree as YAML, as Hydra's `--cfg job` does.
 
     Raises:
+        ConfigErrors: An argument cannot be read.
         UsageError: There is no such package.
     """
     node = cfg_tree(composition, resolved=resolved, package=package)
@@ -300,8 +308,12 @@ def cfg_tree(composition: Composition, *, resolved: bool, package: str | None) -
     """Give what `cfg_text` writes as plain values.
 
     Raises:
+        ConfigErrors: An argument cannot be read; without it, the tree would be another line's.
         UsageError: There is no such package.
     """
+    unread = [e for e in composition.problems if isinstance(e, _NOT_READ)]
+    if unread:
+        raise ConfigErrors(hide_secrets(unread, composition))
     tree = recorded_tree(composition)
     if resolved:
         for path, value in composition.resolution.values.items():

@@ -169,7 +169,19 @@ class CommandLine:
                 tree = Node(argument.origin, children={key: tree})
             merge(self.layer, tree)
             return
+        if replaced is None and self._written.at(path) is None:
+            self._refuse_nothing(path, argument)
         self.deletions.append((path, Node(argument.origin), "deletion"))
+
+    def _refuse_nothing(self, path: Path, argument: Argument) -> None:
+        """Refuse to take a key out of a mapping that does not have it: it may be misspelt."""
+        holder = shape_at(self._shape, path[:-1], self._below)
+        if holder is None or holder.value is None:
+            return
+        from brevetti_hydra.config.command_line.elements import default_at, no_such_key
+
+        if default_at(path, self._shape, self._below) is None:
+            self.problems.append(no_such_key(argument, path, self._written.at(path[:-1])))
 
     def _is_unknown(self, path: Path) -> bool:
         """Whether no model knows a key, or one above it, and nobody has written it."""

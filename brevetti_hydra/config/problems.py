@@ -334,7 +334,9 @@ def _origin_of(path: tuple[Any, ...], tree: Node) -> tuple[Origin | None, Node |
     covered = node.covered
     if rest and node.inside is not None:
         return node.inside(rest) or node.origin, covered
-    return (node.origin if path else None), covered
+    # Without a path it is a reserved node as a whole, `run=x`, or the tree, which nobody wrote.
+    is_written = bool(path) or node.origin.kind != "default"
+    return (node.origin if is_written else None), covered
 
 
 def _description(path: tuple[Any, ...], shape: Shape, tree: Node) -> list[str]:

@@ -70,6 +70,23 @@ class Case(NamedTuple):
 
 
 CASES = {
+    "job_that_is_meant": Case(
+        {
+            **BASE,
+            "conf/experiment/values.yaml": ROOT + "epochs: x\noptim: 3\ntitle: [1]\n",
+            "conf/experiment/shipped.yaml": ROOT + "batch_size: x\n",
+        }
+    ),
+    "chosen_twice": Case(
+        {
+            **BASE,
+            "conf/optim/adam.yaml": "lr: 0.1\n",
+            "conf/optim/sgd.yaml": "lr: 0.2\n",
+            "conf/experiment/twice.yaml": ROOT + "defaults:\n  - /optim: adam\n  - /optim: sgd\n",
+            "conf/experiment/right.yaml": ROOT + "defaults:\n  - /optim: adam\n",
+            "conf/experiment/under.yaml": ROOT + "defaults:\n  - right\n  - override /optim: sgd\n",
+        }
+    ),
     "right": Case({"conf/optim/fast.yaml": "lr: 1.0\n", **BASE}, code=0),
     "three_kinds": Case(
         {

@@ -104,6 +104,18 @@ def test_cfg(call: Callable[..., Any], runs_dir: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("flags", [("--cfg", "job"), ("--info", "config")])
+@pytest.mark.parametrize("word", ["lr=0.5,", "lr=0.1,0.2", "lr:=3", "run.tags[0]=a"])
+def test_a_line_that_cannot_be_read_has_no_tree(
+    word: str, flags: tuple[str, ...], call: Callable[..., Any]
+) -> None:
+    """What is printed is the tree of the line that was typed, or nothing."""
+    answer = call("job=classifier", word, *flags)
+
+    assert (2, "") == (answer.code, answer.out)
+    assert f"--> argument 2: {word}" in answer.err
+
+
 def test_info(call: Callable[..., Any], runs_dir: Path) -> None:
     """`--info` tells which files and options the configuration is made of."""
     answer = call("job=classifier", "--info")

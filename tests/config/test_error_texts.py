@@ -56,6 +56,22 @@ STEPS = [
 }
 
 CASES = {
+    "nothing_to_take_away": Case(
+        ("~weights.b", "weights.alpha=1", "~weights.alpa", "~nodes.n.hidden"),
+        primary("weights:\n  aleph: 1\nnodes:\n  n: {depth: 1}\n"),
+    ),
+    "reserved_node_as_a_value": Case(("run=x", "platform.kind=3")),
+    "chosen_twice_in_one_list": Case(
+        ("+experiment=two",),
+        primary(
+            "defaults:\n- model: a\n- _self_\n",
+            **{
+                "model/a": "hidden: 1\n",
+                "model/b": "hidden: 2\n",
+                "experiment/two": "# @package _global_\ndefaults:\n- /model: b\n",
+            },
+        ),
+    ),
     # several mistakes in one report, in files and arguments
     "several_in_yaml_and_line": Case(
         ("epochs=0", "rate=abc"),

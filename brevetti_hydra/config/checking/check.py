@@ -35,7 +35,7 @@ from brevetti_hydra.config.files.search import shipped_folder
 from brevetti_hydra.config.opened import Opened
 from brevetti_hydra.config.safety.masks import is_reference, texts_in
 from brevetti_hydra.config.tree.origins import MISSING
-from brevetti_hydra.errors import BrevettiHydraError, Place
+from brevetti_hydra.errors import BrevettiHydraError, Place, UnknownSettingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -87,6 +87,7 @@ class _Try(NamedTuple):
     choices: _Context
     outcome: Outcome
     mistakes: tuple[BrevettiHydraError, ...]
+    is_shipped: bool = False
 
 
 class _Check:
@@ -251,7 +252,10 @@ class _Check:
         outcome = self._judge.outcome(*choices)
         known = {_key(mistake) for mistake in below.mistakes}
         added = tuple(mistake for mistake in outcome.mistakes if _key(mistake) not in known)
-        self._tries.setdefault(file.label, []).append(_Try(choices, outcome, added))
+        job = next((choice for choice in choices if choice.key == "job"), None)
+        chosen = self._inventory.files.get("/".join(job)) if job is not None else None
+        is_shipped = chosen is not None and not chosen.is_own
+        self._tries.setdefault(file.label, []).append(_Try(choices, outcome, added, is_shipped))
         if not added:
             self._tell_rest(outcome)
         return not added
@@ -380,10 +384,17 @@ def _not_judged(count: int) -> Finding:
 
 
 def _nearest(tries: Sequence[_Try]) -> _Try:
-    """Find the composition that an option fits best; the first of equals."""
+    """Find the composition that an option fits best; the first of equals.
 
-    def distance(one: _Try) -> int:
-        return one.outcome.doubts + sum(map(one.outcome.weigh, one.mistakes))
+    The job that knows the option's keys is meant, however many of their values are wrong; and
+    where two know as many, the project's own.
+    """
+
+    def distance(one: _Try) -> tuple[int, bool, int]:
+        outcome = one.outcome
+        unknown = [e for e in one.mistakes if isinstance(e, UnknownSettingError)]
+        strange = outcome.doubts + sum(map(outcome.weigh, unknown))
+        return strange, one.is_shipped, sum(map(outcome.weigh, one.mistakes))
 
     return min(tries, key=distance)
 

@@ -6,20 +6,21 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from brevetti_hydra._text import quote_all, similar_name
 from brevetti_hydra.config.command_line.keys import split_text
 from brevetti_hydra.config.command_line.spelling import written, wrong_key
 from brevetti_hydra.config.models.defaults import fill_defaults
 from brevetti_hydra.config.models.job_shapes import shape_at
 from brevetti_hydra.config.safety.masks import masked_value
 from brevetti_hydra.config.tree.origins import Node, Path, dotted, merge
-from brevetti_hydra.errors import OverrideSyntaxError
+from brevetti_hydra.errors import OverrideSyntaxError, UnknownSettingError
 from brevetti_hydra.settings import RESERVED_NODES
 
 if TYPE_CHECKING:
     from brevetti_hydra.config.command_line.overrides import Argument
     from brevetti_hydra.config.models.fields import Shape
 
-__all__ = ["default_at", "element_error"]
+__all__ = ["default_at", "element_error", "no_such_key"]
 
 
 def element_error(
@@ -65,6 +66,21 @@ def default_at(path: Path, shape: Shape, below: Node) -> Node | None:
     else:
         fill_defaults(tree, shape)
     return tree.at(path)
+
+
+def no_such_key(argument: Argument, path: Path, mapping: Node | None) -> UnknownSettingError:
+    """Say which keys a mapping has, where `~weights.b` names none of them."""
+    names = list((mapping.children or {}) if mapping is not None else ())
+    nearest = similar_name(path[-1], names)
+    name = dotted(path[:-1])
+    return UnknownSettingError(
+        f"'{name}' has no key '{path[-1]}' that could be taken away",
+        where=argument.origin.place(),
+        notes=[f"it has {quote_all(names)}" if names else "it has none"],
+        hint=f"a similar name exists: '{dotted((*path[:-1], nearest))}'"
+        if nearest
+        else "leave it out",
+    )
 
 
 def _at(path: Path, shape: Shape, below: Node, line: Node) -> Any:

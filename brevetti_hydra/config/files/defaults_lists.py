@@ -8,7 +8,7 @@ from brevetti_hydra.config.tree.origins import Origin, Via
 from brevetti_hydra.errors import CompositionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from brevetti_hydra.config.tree.documents import Document
 
@@ -154,6 +154,26 @@ def find_cycle(documents: Mapping[str, Document]) -> list[tuple[str, Origin | No
         return []
 
     return next((found for path in documents if (found := walk(path, []))), [])
+
+
+def taking_part(documents: Mapping[str, Document], chosen: Sequence[str]) -> Mapping[str, Document]:
+    """Find the documents that a line may take: what is chosen, and what their lists lead to.
+
+    Where a list names an option by a reference, nobody can tell, and all are given.
+    """
+    found: dict[str, Document] = {}
+    pending = list(chosen)
+    while pending:
+        path = pending.pop(0)
+        document = documents.get(path)
+        if document is None or path in found:
+            continue
+        found[path] = document
+        targets = [target for target, _ in _targets(path, document)]
+        if any("${" in target for target in targets):
+            return documents
+        pending += targets
+    return found
 
 
 def _targets(config_path: str, document: Document) -> Iterator[tuple[str, Origin | None]]:

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from brevetti_hydra._text import quote_all, similar_name
 from brevetti_hydra.config import _hydra
-from brevetti_hydra.config.files.defaults_lists import Entry, entries_of, find_cycle
+from brevetti_hydra.config.files.defaults_lists import (
+    Entry,
+    entries_of,
+    find_cycle,
+    taking_part,
+)
 from brevetti_hydra.config.files.source import FolderSource
 from brevetti_hydra.config.tree.origins import Origin
 from brevetti_hydra.errors import (
@@ -19,7 +24,7 @@ from brevetti_hydra.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from brevetti_hydra.config.command_line.overrides import Argument
     from brevetti_hydra.config.tree.documents import Document
@@ -40,7 +45,9 @@ def unknown_option(
     """Say which options there are, where one is named that does not exist."""
     if not repository.group_exists(group):
         return _unknown_group(group, origin, repository)
-    options = repository.get_group_options(group)
+    listed = repository.get_group_options(group)
+    # What is listed may be a pipe or a device, which is not read.
+    options = [name for name in listed if repository.config_exists(f"{group}/{name}")]
     nearest = similar_name(option, options)
     hint = f"a similar name exists: '{nearest}'" if nearest else None
     if option in options:  # `group=3`: read as a number
@@ -92,12 +99,16 @@ def config_not_found(config_path: str, repository: _hydra.Repository) -> ConfigN
 
 
 def composition_error(
-    error: Exception, repository: _hydra.Repository, arguments: Sequence[Argument]
+    error: Exception,
+    repository: _hydra.Repository,
+    primary: str,
+    arguments: Sequence[Argument],
 ) -> BrevettiHydraError:
     """Translate what Hydra says about a defaults list, and find the line that it is about."""
     if isinstance(error, BrevettiHydraError):
         return error
-    documents = _documents(repository)
+    # Others have been read as well, where many lines are composed over one repository.
+    documents = taking_part(_documents(repository), [primary, *_chosen_configs(arguments)])
     if isinstance(error, RecursionError):
         return _without_end(documents)
     missing = getattr(error, "missing_cfg_file", None)
@@ -118,9 +129,10 @@ def composition_error(
     for pattern, message, hint in _COMPLAINTS:
         found = re.search(pattern, text)
         if found:
+            is_twice = "more than once" in message
             return CompositionError(
                 message.format(*found.groups()),
-                where=_place_of(found.group(1), arguments, documents),
+                where=_place_of(found.group(1), arguments, documents, is_twice=is_twice),
                 hint=hint.format(*found.groups()),
             )
     return CompositionError(
@@ -157,7 +169,7 @@ _COMPLAINTS = (
     (
         r"Multiple values for ([^ ]+)\. To override",
         "the group '{0}' is chosen more than once",
-        "write 'override {0}: ...' for the choice that is to win",
+        "write 'override /{0}: ...' for the choice that is to win",
     ),
     (
         r"([^ ]+) appears more than once in the final defaults list",
@@ -203,8 +215,19 @@ def _missing(
     return error
 
 
+def _chosen_configs(arguments: Sequence[Argument]) -> Iterator[str]:
+    for argument in arguments:
+        value = argument.parsed.value() if argument.parsed is not None else None
+        for option in value if isinstance(value, list) else [value]:
+            yield f"{argument.key.partition('@')[0]}/{option}"
+
+
 def _place_of(
-    about: str, arguments: Sequence[Argument], documents: Mapping[str, Document]
+    about: str,
+    arguments: Sequence[Argument],
+    documents: Mapping[str, Document],
+    *,
+    is_twice: bool,
 ) -> Place | None:
     """Find the argument or the entry that a complaint about a group is about."""
     key, _, option = about.partition("=")
@@ -212,7 +235,9 @@ def _place_of(
         if argument.key == key and (not option or argument.value == option):
             return argument.origin.place()
     group = key.partition("@")[0]
-    override = _entry(documents, lambda e: e.is_override and group.endswith(e.group))
+    # An override of a choice makes no second one.
+    wanted = not is_twice
+    override = _entry(documents, lambda e: e.is_override is wanted and group.endswith(e.group))
     return _place(override or _entry(documents, lambda e: group.endswith(e.group or "?")))
 
 

@@ -236,7 +236,9 @@ def _asked(
         except _hydra.COMPOSITION_FAULTS as error:
             turned = _turned(error, groups, signs)
             if turned is None:
-                raise composition_error(error, search.repository, arguments) from error
+                raise composition_error(
+                    error, search.repository, search.primary, arguments
+                ) from error
             signs.update(turned)
 
 

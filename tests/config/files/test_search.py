@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -330,3 +331,15 @@ def test_the_hydra_node_of_a_file_is_read_alike(project: Any) -> None:
     text = project.error(settings="Demo")
 
     assert "'hydra.callbacks.x._target_' is not taken here\n  --> conf/brevetti.yaml:3:" in text
+
+
+def test_a_pipe_is_no_option(project: Any) -> None:
+    """What is no file is not read, and not offered as an option either."""
+    project.write({"conf/model/real.yaml": "hidden: 3\n"})
+    os.mkfifo(project.folder / "conf" / "model" / "pipe.yaml")
+
+    text = project.error("+model=pipe", settings="Demo")
+
+    assert "the group 'model' has no option 'pipe'" in text
+    assert "note: it has 'real'\n" in text
+    assert "quote it" not in text
