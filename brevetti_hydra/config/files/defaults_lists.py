@@ -12,7 +12,15 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config.tree.documents import Document
 
-__all__ = ["Entry", "check_entries", "choosing_jobs", "entries_of", "entry_via", "find_cycle"]
+__all__ = [
+    "Entry",
+    "check_entries",
+    "choosing_jobs",
+    "entries_of",
+    "entry_via",
+    "find_cycle",
+    "taking_part",
+]
 
 
 class Entry(NamedTuple):
