@@ -21,7 +21,14 @@ from brevetti_hydra.config.editor.schema import (
     job_schema,
     own_folders,
 )
-from brevetti_hydra.errors import ConfigNotFoundError, StorageWriteError, UsageError
+from brevetti_hydra.errors import (
+    BrevettiHydraError,
+    ConfigErrors,
+    ConfigNotFoundError,
+    Place,
+    StorageWriteError,
+    UsageError,
+)
 from brevetti_hydra.job import Job
 
 if TYPE_CHECKING:
@@ -29,7 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from brevetti_hydra.cli.reply import Reply
-    from brevetti_hydra.errors import BrevettiHydraError
+    from brevetti_hydra.config.files.search import SearchPath
+    from brevetti_hydra.config.project import Project
 
 __all__ = ["build_parser", "execute"]
 
@@ -71,6 +79,16 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     here = Path.cwd()
     project = find_project(here)
     search = open_repository(request, project, here)
+    try:
+        return _answered(arguments, search, project, reply)
+    except BrevettiHydraError as error:
+        _place_by_flag(error, arguments.job)
+        raise
+
+
+def _answered(
+    arguments: argparse.Namespace, search: SearchPath, project: Project, reply: Reply
+) -> int:
     if arguments.out is None and not arguments.write_modelines:
         schema, left_out = job_schema(search, project, Job, arguments.job)
         reply.say(_json_text(schema))
@@ -90,6 +108,15 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     ]
     answer = {"schema": None, "written": [str(path) for path in written], "files": files}
     return _end(answer, problems, reply)
+
+
+def _place_by_flag(error: BrevettiHydraError, job: str | None) -> None:
+    """Let an error about the job name the flag, as which it was given."""
+    for each in error.errors if isinstance(error, ConfigErrors) else [error]:
+        if each.where is not None and each.where.label == f"override 1: job={job}":
+            each.where = Place(f"--job {job}")
+            if each.hint is not None and " job=" in each.hint:
+                each.hint = each.hint.replace(" job=", " --job ")
 
 
 def _target_folder(named: str | None, own: Sequence[Path]) -> Path:
@@ -169,6 +196,8 @@ def _say(
         )
     count = len(made.schemas)
     reply.say(f"{plural(count, 'schema')} in {printable(folder)}")
+    if not made.files:
+        reply.notice("no YAML file of your own is here, and each file has its schema")
     if any(changed):
         reply.say(f"{plural(sum(changed), 'file')} changed: the line that names the schema")
     if made.files:

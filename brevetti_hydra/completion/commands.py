@@ -39,6 +39,13 @@ _PACKAGE_FLAGS = frozenset({"-p", "--package"})
 _MUTE_FLAGS = frozenset(
     {"--api_key", "--job_id", "--model_id", "--test_id", "--host", "--data_bucket"}
 )
+# Of a command that takes a run's line these say nothing: it prints its own, and begins no run.
+_RUN_FLAGS = frozenset(
+    {
+        *("-h", "--help", "--version", "--debug", "-c", "--cfg", "--resolve", "-p", "--package"),
+        *("-i", "--info", "--job_dir", "--cache_path", "--job_id", "--api_key"),
+    }
+)
 _CONTAINER = {
     "--info_file": "the job's info.json: settings, datasets, tags",
     "--job_dir": "the folder of its storage space, in the place of the run's own",
@@ -165,7 +172,7 @@ class _Line:
         if expected:
             found += self._of_kind(expected[0], "", self._typed, words)
         if command["takes_line"]:
-            found += self._run_line(words)
+            found += [c for c in self._run_line(words) if c.text not in _RUN_FLAGS]
         if command["takes_keys"] and not self._typed.startswith("-"):
             line = RunLine(words, self._place, self._document)
             found += line.keys(self._typed, is_bare=True)
@@ -185,8 +192,10 @@ class _Line:
             run = next((word for word in words if word[:1] not in {"-", "+"}), "")
             return tag_candidates(run, _root(words), self._place)
         if kind in _FOLDER_KINDS or kind in _FILE_KINDS:
-            is_folder = kind in _FOLDER_KINDS
-            return path_candidates(before, typed, self._place, folders_only=is_folder)
+            found = path_candidates(before, typed, self._place, folders_only=kind in _FOLDER_KINDS)
+            # What a command calls PATH is configuration.
+            is_wanted = (".yaml", "/") if kind == "PATH" else ""
+            return [each for each in found if each.text.endswith(is_wanted)]
         if "--job" in option["names"]:
             names = RunLine(words, self._place, self._document).job_names()
             return [each._replace(text=before + each.text) for each in names]

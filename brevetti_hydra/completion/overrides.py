@@ -333,7 +333,7 @@ def _about(setting: _Setting) -> str:
     if "required" in node:
         facts.append("required")
     elif node.get("default") is not None:
-        facts.append(f"default {node['default']}")
+        facts.append(f"default {node['default']}" if node["default"] else 'default ""')
     kind = ", ".join(facts)
     return f"{node['text']} ({kind})" if kind and node.get("text") else node.get("text", "") or kind
 

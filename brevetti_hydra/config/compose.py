@@ -243,6 +243,9 @@ def _compose(
         composition.old_names.hide_together()
     for layer in layers:
         composition.secrets += find_secrets(layer, root)
+    if versioned is not None:
+        # No type tells of what is gone; copies of the files hide it all the same.
+        composition.secrets += [WrittenSecret(n.origin, n.plain()) for n in versioned.lost]
     _stack_layers(composition, layers, values, steering)
     fill_tree(composition.filled, composition.shapes)
     composition.hydra_values = _hydra_values(composition)

@@ -250,6 +250,23 @@ def test_a_problem_hides_what_looks_like_a_secret(
         assert "hunter22" not in answer.out + answer.err
 
 
+def test_a_run_keeps_no_copy_of_a_lost_secret(
+    conf: Path, call: Callable[..., Any], runs_dir: Path
+) -> None:
+    """Of a key that is gone no type tells; the copy of the file goes by its name."""
+    (conf.parent / "greeting_steps.py").write_text(
+        "from brevetti_hydra.migrations import *\n"
+        "STEPS = [step(1, remove('api_key', reason='gone'))]\n"
+    )
+    write(conf, "a", "config_version: 1\napi_key: hunter22\nepochs: 1\n")
+
+    assert 0 == call("job=hello", "+experiment=a", "--allow-lossy").code
+
+    kept = [path for path in runs_dir.rglob("*") if path.is_file()]
+    assert any(path.name.endswith("a.yaml") for path in kept)
+    assert [] == [path for path in kept if b"hunter22" in path.read_bytes()]
+
+
 def test_a_file_names_its_job_by_what_it_chooses(conf: Path, call: Callable[..., Any]) -> None:
     """`override /job: NAME` names the job, as it does for editors."""
     (conf.parent / "greeting_steps.py").write_text(

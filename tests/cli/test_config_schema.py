@@ -138,6 +138,39 @@ def test_it_answers_in_json(call: Callable[..., Any], folder: Path) -> None:
     assert "times" in printed["result"]["schema"]["properties"]
 
 
+@pytest.mark.parametrize(
+    ("job", "hint"),
+    [
+        ("nobody", "hint: or name a class: --job my_package.module:MyJob\n"),
+        ("greeter_of_schema:Nobody", "\n"),
+    ],
+)
+def test_a_wrong_job_is_placed_at_its_flag(
+    call: Callable[..., Any], folder: Path, job: str, hint: str
+) -> None:
+    """The error names what was typed, and hints at what can be."""
+    del folder
+
+    answer = call("config", "schema", "--job", job)
+
+    assert 2 == answer.code
+    assert f"  --> --job {job}\n" in answer.err
+    assert hint in answer.err
+    assert " job=" not in answer.err
+
+
+def test_a_folder_without_files_is_told_of(
+    call: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No file, no schema; a line says so."""
+    monkeypatch.chdir(tmp_path)
+
+    answer = call("config", "schema", "--out", "schemas")
+
+    assert 0 == answer.code
+    assert "no YAML file of your own is here" in answer.err
+
+
 def test_a_broken_job_is_an_error_and_the_rest_is_written(
     call: Callable[..., Any], folder: Path
 ) -> None:

@@ -34,6 +34,16 @@ def test_second_words(project: Project, name: str) -> None:
     assert second in project.offered(*([first] if first else []), "")
 
 
+def test_what_is_migrated_is_yaml(project: Project) -> None:
+    """Of files a command on configuration is offered YAML alone."""
+    project.write({"a.json": "{}", "a.yaml": "", "pyproject.toml": ""})
+
+    offered = project.offered("config", "migrate", "")
+
+    assert "a.yaml" in offered
+    assert all(each.endswith((".yaml", "/")) for each in offered)
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
@@ -53,6 +63,9 @@ def test_second_words(project: Project, name: str) -> None:
         (["--json=l"], ["--json=lines"]),
         (["-cn", ""], ["brevetti"]),
         (["--res"], ["--resolve"]),
+        (["explain", "--debu"], []),
+        (["explain", "--job_"], []),
+        (["explain", "--allow"], ["--allow-lossy"]),
         (["--job_i"], ["--job_id"]),
         (["--job_id", ""], []),
         (["--api_key", ""], []),

@@ -214,3 +214,18 @@ def test_files_with_odd_names(project: Project) -> None:
 
     assert sorted(f"folder=files/{name}" for name in names[:-1]) == [o for o in offered if "/" in o]
     assert ["folder=files/.dot"] == project.offered("job=mine", "folder=files/.")
+
+
+def test_an_empty_default_is_shown(project: Project) -> None:
+    """An empty text as default is written with its quotes."""
+    project.write(
+        {
+            "train.py": (
+                "from brevetti_hydra import Job, JobSettings\n"
+                "class Settings(JobSettings):\n    remark: str = ''\n"
+                "class MyJob(Job):\n    settings: Settings\n    def run(self): pass\n"
+            )
+        }
+    )
+
+    assert 'str, default ""' == project.about("job=train:MyJob", "rem")["remark="]

@@ -55,6 +55,8 @@ class DefaultsSchemas:
                 f"override {name}": {**reference, "description": instead},
                 f"optional {name}": {**any_name, "description": f"{about}, if there is that one"},
             }
+        # A group that may be missing.
+        patterns["^(override )*optional "] = {"type": ["string", "array", "null"]}
         # Groups of Hydra itself.
         patterns["^(optional |override )*/?hydra/"] = {}
         entry = self._entry(holder) | {"properties": properties, "patternProperties": patterns}

@@ -50,6 +50,7 @@ class Migration:
         tree: The tree, changed in place.
         fired: The changes that it held something for, in order.
         problems: What cannot be decided, and what would be lost.
+        lost: What was removed under a name that looks like a secret's.
         made: Mappings that stand in no file: they were made for keys that moved into them.
     """
 
@@ -58,6 +59,7 @@ class Migration:
         self.fired: list[Fired] = []
         self.problems: list[BrevettiHydraError] = []
         self.made: list[Node] = []
+        self.lost: list[Node] = []
         self._written_as = written_as
         self._allow_lossy = allow_lossy
         self._noted: dict[int, Origin] = {}
@@ -97,6 +99,8 @@ class Migration:
         if isinstance(change, Removal):
             self._refuse_loss(node, change, change.reason)
             self._take(change.old)
+            if any(map(is_secret_name, change.old)):
+                self.lost.append(node)
             return node.origin
         if isinstance(change, Rescaling):
             return self._put_converted(change.old, (change.new,), [scaled(node, change.factor)])

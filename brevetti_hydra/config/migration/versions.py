@@ -215,6 +215,7 @@ class VersionedFiles:
         notices: A line for each file that was migrated.
         problems: What cannot be decided, and what would be lost.
         fired: Label of a file -> the changes that it held something for.
+        lost: What was removed under a name that looks like a secret's.
     """
 
     def __init__(
@@ -234,6 +235,7 @@ class VersionedFiles:
         self.notices: list[str] = []
         self.problems: list[BrevettiHydraError] = []
         self.fired: dict[str, list[Fired]] = {}
+        self.lost: list[Node] = []
         self._files = files
         self.allow_lossy = allow_lossy
         shipped = _shipped(search.repository)
@@ -253,7 +255,7 @@ class VersionedFiles:
             target: The Job class; None: it is not known yet, and what is about one class alone is
                 left out.
         """
-        self.notices, self.problems, self.fired = [], [], {}
+        self.notices, self.problems, self.fired, self.lost = [], [], {}, []
         return [
             self._tree(file, numbers, target)
             for file, numbers in zip(self._files, self._numbers, strict=True)
@@ -271,6 +273,7 @@ class VersionedFiles:
             allow_lossy=self.allow_lossy,
         )
         self.problems += migration.problems
+        self.lost += migration.lost
         if migration.fired:
             self.fired.setdefault(label, []).extend(migration.fired)
             self.notices.append(

@@ -212,7 +212,7 @@ def test_wrong_files_are_refused(label: str, text: str, places: str, shipped: Ju
             EXPERIMENT,
             (
                 "defaults:\n- tiny\n- /dataset: folder\n- override /job: hello\n- _self_\n"
-                "- optional /job@x.y: zz\n- /experiment/tiny@_here_\n- /experiment: [tiny]\n"
+                "- optional /job@x.y: zz\n- optional /none: a\n- /experiment/tiny@_here_\n- /experiment: [tiny]\n"
             ),
         ),
         (EXPERIMENT, "defaults: [{override /job: 'my.pkg:Class'}, {/dataset: '${x}'}]"),
