@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,11 +11,15 @@ if TYPE_CHECKING:
 __all__ = [
     "error_text",
     "escape_control",
+    "first_comment",
     "folded_name",
+    "pad",
+    "plain_text",
     "plural",
     "quote_all",
     "shorten",
     "similar_name",
+    "width_of",
 ]
 
 
@@ -62,6 +67,38 @@ def quote_all(names: Iterable[str], *, most: int = 12) -> str:
 def shorten(text: str, width: int = 80) -> str:
     """Cut a text to at most `width` characters, marking the cut."""
     return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def plain_text(value: object) -> str:
+    """Write a plain value as YAML and the command line have it: `null`, `true`, `0.1`, text."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def first_comment(text: str) -> str:
+    """Give the first comment line of a YAML file that speaks to people, or nothing."""
+    comments = (
+        line.strip().lstrip("#").strip()
+        for line in text.splitlines()
+        if line.strip().startswith("#")
+    )
+    return next((c for c in comments if c and not c.startswith(("@", "yaml-language-server:"))), "")
+
+
+def pad(text: str, width: int) -> str:
+    """Fill a text with blanks to a number of terminal cells."""
+    return text + " " * (width - width_of(text))
+
+
+def width_of(text: str) -> int:
+    """Count terminal cells: wide characters take two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(each) else 1 + (unicodedata.east_asian_width(each) in "WF")
+        for each in text
+    )
 
 
 def escape_control(text: str) -> str:

@@ -112,6 +112,7 @@ __all__ = [
     "UnsafePathError",
     "UsageError",
     "WrongStateError",
+    "report_text",
 ]
 
 
@@ -127,6 +128,23 @@ class Place(NamedTuple):
     label: str
     line: int | None = None
     excerpt: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Give it as plain values; the line's text is for people."""
+        return {"label": self.label, "line": self.line}
+
+
+def report_text(head: str, where: Place | None, notes: Iterable[str], hint: str | None) -> str:
+    """Write a report in the one form of all errors: what, where, notes, hint."""
+    lines = [head]
+    if where is not None:
+        lines.append(f"  --> {where.label}")
+        if where.line is not None and where.excerpt:
+            lines.append(f"{where.line:4d} | {where.excerpt}")
+    lines += [f"  note: {note}" for note in notes]
+    if hint:
+        lines.append(f"  hint: {hint}")
+    return "\n".join(lines)
 
 
 class BrevettiHydraError(Exception):
@@ -160,26 +178,16 @@ class BrevettiHydraError(Exception):
 
     def __str__(self) -> str:
         """Give the whole report, as the command line prints it."""
-        lines = [f"error[{self.code}]: {self.message}"]
-        if self.where is not None:
-            lines.append(f"  --> {self.where.label}")
-            if self.where.line is not None and self.where.excerpt:
-                lines.append(f"{self.where.line:4d} | {self.where.excerpt}")
-        lines += [f"  note: {note}" for note in self.notes]
-        if self.hint:
-            lines.append(f"  hint: {self.hint}")
-        return "\n".join(lines)
+        head = f"error[{self.code}]: {self.message}"
+        return report_text(head, self.where, self.notes, self.hint)
 
     def as_json(self) -> list[dict[str, Any]]:
         """Give the same fields as plain values, a list because one report may hold several."""
-        where = None
-        if self.where is not None:
-            where = {"label": self.where.label, "line": self.where.line}
         return [
             {
                 "code": self.code,
                 "message": self.message,
-                "where": where,
+                "where": None if self.where is None else self.where.as_json(),
                 "notes": list(self.notes),
                 "hint": self.hint,
             }

@@ -9,7 +9,8 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._masks import MASK
-from brevetti_hydra.cli.text import cut, one_line, pad, width_of
+from brevetti_hydra._text import pad, plain_text, width_of
+from brevetti_hydra.cli.text import cut, one_line
 from brevetti_hydra.config.tree.origins import MISSING
 
 if TYPE_CHECKING:
@@ -44,16 +45,12 @@ def explanations_text(explanations: Sequence[Explanation], width: int | None = N
 
 def value_text(value: Any) -> str:
     """Write a value as one line of YAML."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
     if isinstance(value, dict):
         inner = ", ".join(f"{value_text(str(k))}: {value_text(v)}" for k, v in value.items())
         return f"{{{inner}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(value_text, value))}]"
-    text = str(value)
+    text = plain_text(value)
     if isinstance(value, str) and _ODD.fullmatch(text) and text not in {MISSING, MASK}:
         return json.dumps(text, ensure_ascii=False)
     return one_line(text)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shlex
-import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from brevetti_hydra._text import escape_control
+from brevetti_hydra._text import escape_control, pad, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -21,9 +20,7 @@ __all__ = [
     "format_size",
     "format_value",
     "one_line",
-    "pad",
     "section",
-    "width_of",
 ]
 
 # What a column keeps in the narrowest terminal.
@@ -175,18 +172,3 @@ def _narrowed(widths: list[int], least: list[int], width: int) -> list[int]:
         narrowed[chosen] -= 1
         excess -= 1
     return narrowed
-
-
-def pad(text: str, width: int) -> str:
-    """Fill a text with blanks to a number of terminal cells."""
-    return text + " " * (width - width_of(text))
-
-
-def width_of(text: str) -> int:
-    """Count terminal cells: wide characters take two, combining marks none."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(each) else 1 + (unicodedata.east_asian_width(each) in "WF")
-        for each in text
-    )

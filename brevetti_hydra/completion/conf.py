@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from brevetti_hydra._text import first_comment
 from brevetti_hydra.completion import cache
-from brevetti_hydra.completion.reading import Reading, first_comment, read_yaml
+from brevetti_hydra.completion.reading import Reading, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brevetti_hydra._text import plain_text
 from brevetti_hydra.completion import cache
 from brevetti_hydra.completion.folders import project_folder, shipped_folder
 from brevetti_hydra.config.models.fields import Shape, default_of
@@ -101,7 +102,7 @@ class _Writer:
             default = default.get(node["tag"])
         if "secret" in node or field.shape.holds_secret or isinstance(default, (dict, list)):
             return
-        text = _text(default)
+        text = plain_text(default)
         if len(text) <= _LONGEST_DEFAULT:
             node["default"] = text
 
@@ -223,7 +224,7 @@ def _files(classes: set[type]) -> Iterator[str]:
 
 def _values(shape: Shape) -> Iterator[str]:
     """Give the texts that are allowed, where they can be listed."""
-    found = [_text(literal) for literal in shape.literals]
+    found = [plain_text(literal) for literal in shape.literals]
     if shape.variants:
         return
     for member in shape.members:
@@ -240,15 +241,6 @@ def _is_path(shape: Shape) -> bool:
 
     kinds = [shape.annotation, *(member.annotation for member in shape.members)]
     return any(isinstance(kind, type) and issubclass(kind, PurePath) for kind in kinds)
-
-
-def _text(value: object) -> str:
-    """Write a plain value as it would be typed."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a YAML file says at first sight: its first comment, its package, its defaults, its keys.
+"""What a YAML file says at first sight: its package, its defaults, its keys.
 
 Read line by line, because a YAML parser costs more than the rest of a query. Block mappings of
 plain values are understood; what else YAML knows is passed over, never misread as a key: completion
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-__all__ = ["Reading", "first_comment", "read_yaml"]
+__all__ = ["Reading", "read_yaml"]
 
 # package: of the `# @package` header, or None; defaults: [group or
 # None, option, whether it overrides]; tree: keys with their plain values as texts.
@@ -43,16 +43,6 @@ def read_yaml(text: str) -> Reading:
         "defaults": _defaults(lines),
         "tree": tree.root,
     }
-
-
-def first_comment(text: str) -> str:
-    """Give the first comment line that speaks to people, or nothing."""
-    comments = (
-        line.strip().lstrip("#").strip()
-        for line in text.splitlines()
-        if line.strip().startswith("#")
-    )
-    return next((c for c in comments if c and not c.startswith(("@", "yaml-language-server:"))), "")
 
 
 def _defaults(lines: list[str]) -> list[list[Any]]:

@@ -11,6 +11,8 @@ import ast
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from brevetti_hydra._text import plain_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -224,7 +226,9 @@ class Sources:
             values.append("null")
         elif name == "Literal" and isinstance(part, ast.Subscript):
             values += [
-                _text(each.value) for each in ast.walk(part.slice) if isinstance(each, ast.Constant)
+                plain_text(each.value)
+                for each in ast.walk(part.slice)
+                if isinstance(each, ast.Constant)
             ]
         elif name == "bool":
             values += ["true", "false"]
@@ -253,7 +257,7 @@ class Sources:
             return
         if any(_last_name(base) in _ENUMS for base in found.definition.bases):
             values += [
-                _text(statement.value.value)
+                plain_text(statement.value.value)
                 for statement in found.definition.body
                 if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant)
             ]
@@ -352,7 +356,7 @@ def _add_value(node: Node, value: ast.expr | None) -> None:
         return
     if _is_default(value) and "secret" not in node:
         node["default"] = (
-            ast.unparse(value) if not isinstance(value, ast.Constant) else _text(value.value)
+            ast.unparse(value) if not isinstance(value, ast.Constant) else plain_text(value.value)
         )
 
 
@@ -360,9 +364,3 @@ def _is_default(value: ast.expr) -> bool:
     if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
         value = value.operand
     return isinstance(value, ast.Constant) and value.value is not ...
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)

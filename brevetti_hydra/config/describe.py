@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra._masks import MASK, Masking
-from brevetti_hydra._text import shorten
+from brevetti_hydra._text import pad, plain_text, shorten, width_of
 from brevetti_hydra.config.models.fields import Field, Shape, default_of
 from brevetti_hydra.config.recorded import recorded_tree
 from brevetti_hydra.config.safety.masks import masked_value
 from brevetti_hydra.config.secrets import hide_secrets, secret_texts
-from brevetti_hydra.config.tree.origins import MISSING, Node, Path, dotted
+from brevetti_hydra.config.tree.origins import MISSING, Node, Path, dotted, put_value
 from brevetti_hydra.config.tree.yaml_text import yaml_text
 from brevetti_hydra.errors import (
     ConfigErrors,
@@ -176,7 +176,7 @@ def settings_text(
                 told.add(node)
                 rows.append((node, "", "", about[node]))
         rows.append(_row(line))
-    left = sum(max((len(row[column]) for row in rows), default=0) for column in range(3)) + 8
+    left = sum(max((width_of(row[column]) for row in rows), default=0) for column in range(3)) + 8
     if left <= width:
         return table(rows, width)
     return "\n".join(text for row in rows for text in _stacked(row, width))
@@ -317,7 +317,7 @@ def cfg_tree(composition: Composition, *, resolved: bool, package: str | None) -
     tree = recorded_tree(composition)
     if resolved:
         for path, value in composition.resolution.values.items():
-            _put(tree, path, MASK if composition.is_secret(path) else value)
+            put_value(tree, path, MASK if composition.is_secret(path) else value)
     tree = Masking(secret_texts(composition)).tree(tree)
     if package in _WHOLE:
         return tree
@@ -330,19 +330,8 @@ def cfg_tree(composition: Composition, *, resolved: bool, package: str | None) -
     return node
 
 
-def _put(tree: dict[str, Any], path: Path, value: Any) -> None:
-    holder: Any = tree
-    for key in path[:-1]:
-        holder = holder[key]
-    holder[path[-1]] = value
-
-
 def _shown(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if value != "" else "''"
+    return plain_text(value) or "''"
 
 
 def table(rows: Sequence[Sequence[str]], width: int | None = None) -> str:
@@ -350,10 +339,10 @@ def table(rows: Sequence[Sequence[str]], width: int | None = None) -> str:
     if not rows:
         return ""
     columns = len(rows[0])
-    widths = [max(len(row[column]) for row in rows) for column in range(columns - 1)]
+    widths = [max(width_of(row[column]) for row in rows) for column in range(columns - 1)]
     lines = []
     for row in rows:
-        cells = [cell.ljust(size) for cell, size in zip(row, widths, strict=False)]
+        cells = [pad(cell, size) for cell, size in zip(row, widths, strict=False)]
         left = "  " + "  ".join([*cells, ""])
         text = left + row[-1] if width is None else _wrapped(left, row[-1], width)
         lines.append(text.rstrip())
@@ -364,11 +353,11 @@ def _wrapped(left: str, text: str, width: int) -> str:
     """Put the last column beside the others, wrapped; below them where there is no room."""
     import textwrap
 
-    room = width - len(left)
+    room = width - width_of(left)
     least_room = 30
     if not text:
         return left.rstrip()
     if room >= least_room:
         first, *rest = textwrap.wrap(text, room) or [""]
-        return "\n".join([left + first, *(" " * len(left) + line for line in rest)])
+        return "\n".join([left + first, *(" " * width_of(left) + line for line in rest)])
     return "\n".join([left.rstrip(), *(" " * 6 + line for line in textwrap.wrap(text, width - 6))])

@@ -7,14 +7,14 @@ one walk of the tree.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from brevetti_hydra.config.command_line.overrides import Argument
 from brevetti_hydra.config.compose import Composition, compose
 from brevetti_hydra.config.files.defaults_lists import entries_of
 from brevetti_hydra.config.models.defaults import fill_tree
 from brevetti_hydra.config.models.job_shapes import RootShape, shape_at
-from brevetti_hydra.config.tree.origins import Node, Origin, walk
+from brevetti_hydra.config.tree.origins import Node, Origin, is_same, walk
 from brevetti_hydra.errors import BrevettiHydraError
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _winners(composition: Composition) -> dict[str, bool]:
             if is_switch not in below:
                 below[is_switch] = _without_arguments(composition, has_switches=not is_switch)
             covered = below[is_switch].at(path)
-        found[name] = covered is None or not _is_equal(covered.plain(), node.plain())
+        found[name] = covered is None or not is_same(covered.plain(), node.plain())
     return found
 
 
@@ -227,7 +227,7 @@ def _is_same(
         return False
     return (
         not other.problems
-        and _is_equal(composition.resolution.values, other.resolution.values)
+        and is_same(composition.resolution.values, other.resolution.values)
         and [each.label for each in composition.documents]
         == [each.label for each in other.documents]
         and composition.job_name == other.job_name
@@ -240,18 +240,7 @@ def _is_same_tree(one: Node, other: Node) -> bool:
         # A factory may give another default at each call.
         is_default = one.origin.kind == other.origin.kind == "default"
         is_one_field = is_default and one.origin.label == other.origin.label
-        return is_one_field or _is_equal(one.plain(), other.plain())
+        return is_one_field or is_same(one.plain(), other.plain())
     return one.children.keys() == other.children.keys() and all(
         _is_same_tree(child, other.children[key]) for key, child in one.children.items()
     )
-
-
-def _is_equal(one: Any, other: Any) -> bool:
-    """Compare plain values; 1, 1.0 and true are three."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_is_equal(one[key], other[key]) for key in one)
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(_is_equal, one, other))
-    return bool(one == other) or (one != one and other != other)  # noqa: PLR0124 - NaN

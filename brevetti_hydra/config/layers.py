@@ -6,14 +6,13 @@ classes' defaults lie beneath all of them and are filled in afterwards (`default
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from brevetti_hydra._text import similar_name
 from brevetti_hydra.config.command_line.keys import split_text
 from brevetti_hydra.config.command_line.overrides import Argument, split_key
-from brevetti_hydra.config.command_line.values import literal_value, override_value
+from brevetti_hydra.config.command_line.values import json_or_text, literal_value, override_value
 from brevetti_hydra.config.models.job_shapes import shape_at
 from brevetti_hydra.config.safety.masks import masked_value
 from brevetti_hydra.config.tree.origins import (
@@ -299,12 +298,7 @@ def _sent_value(value: Any, shape: Shape | None) -> Any:
         return None if value == "" and shape.is_optional else value
     if value == "":
         return None
-    if shape.is_container:
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value
+    return json_or_text(value) if shape.is_container else value
 
 
 def _unknown_sent(path: Path, shape: Shape) -> UnknownSettingError:

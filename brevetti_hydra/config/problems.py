@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._masks import MASK, without_word
-from brevetti_hydra._text import shorten, similar_name
+from brevetti_hydra._text import plain_text, shorten, similar_name
 from brevetti_hydra.config.models.job_shapes import shape_at
 from brevetti_hydra.config.models.nearest import (
     below,
@@ -301,11 +301,8 @@ def _after_steps(problem: BrevettiHydraError, origin: Origin | None) -> Brevetti
 
 
 def _shown(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return shorten(repr(value))
+    is_word = value is None or isinstance(value, bool)
+    return plain_text(value) if is_word else shorten(repr(value))
 
 
 def _hint(kind: str, fault: Any, origin: Origin | None, name: str, place: Shape | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel
@@ -11,6 +10,7 @@ from pydantic import BaseModel
 from brevetti_hydra._masks import MASK, Masking, credentials_in
 from brevetti_hydra._text import escape_control, similar_name
 from brevetti_hydra.config.command_line.overrides import split_key
+from brevetti_hydra.config.command_line.values import json_or_text
 from brevetti_hydra.config.models.job_shapes import shape_at
 from brevetti_hydra.config.safety.masks import (
     is_reference,
@@ -159,10 +159,7 @@ def _read(argument: Argument) -> tuple[Any, bool]:
         return (None, False) if parsed.is_sweep_override() else (parsed.value(), True)
     if not argument.is_literal:
         return None, False
-    try:
-        return json.loads(argument.value or ""), True
-    except ValueError:
-        return argument.value, True
+    return None if argument.value is None else json_or_text(argument.value), True
 
 
 def may_hold_secrets(shape: Shape, depth: int = _DEEPEST) -> bool:

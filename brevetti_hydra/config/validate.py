@@ -11,7 +11,16 @@ from brevetti_hydra.config.models.defaults import with_instance_defaults
 from brevetti_hydra.config.models.job_shapes import settings_class, shape_at
 from brevetti_hydra.config.recorded import recorded_at
 from brevetti_hydra.config.secrets import hide_secrets
-from brevetti_hydra.config.tree.origins import MISSING, Node, Path, dotted, is_void, node_of, walk
+from brevetti_hydra.config.tree.origins import (
+    MISSING,
+    Node,
+    Path,
+    dotted,
+    is_void,
+    node_of,
+    put_value,
+    walk,
+)
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     ConfigErrors,
@@ -283,17 +292,10 @@ def _put_back(plain: dict[str, Any], path: Path, composition: Composition) -> No
     for depth, key in enumerate(path):
         if not isinstance(holder, dict) or key not in holder:
             if depth:
-                _set(plain, path[:depth], recorded_at(composition, path[:depth]))
+                put_value(plain, path[:depth], recorded_at(composition, path[:depth]))
             return
         holder = holder[key]
-    _set(plain, path, recorded_at(composition, path))
-
-
-def _set(plain: dict[str, Any], path: Path, value: Any) -> None:
-    holder = plain
-    for key in path[:-1]:
-        holder = holder[key]
-    holder[path[-1]] = value
+    put_value(plain, path, recorded_at(composition, path))
 
 
 def _in_reading_order(problems: list[BrevettiHydraError]) -> list[BrevettiHydraError]:

@@ -26,11 +26,11 @@ from brevetti_hydra.config.checking.findings import (
     Severity,
     file_of,
 )
-from brevetti_hydra.config.checking.inventory import ConfigFile, Inventory, take_inventory
+from brevetti_hydra.config.checking.inventory import CheckedFile, Inventory, take_inventory
 from brevetti_hydra.config.checking.judging import CHOICE_LABEL, Choice, Judge, Outcome, is_spelled
 from brevetti_hydra.config.checking.strays import stray_findings
 from brevetti_hydra.config.checking.written import secret_finding
-from brevetti_hydra.config.files.defaults_lists import choosing_jobs, entries_of
+from brevetti_hydra.config.files.defaults_lists import choosing_jobs, named_configs
 from brevetti_hydra.config.files.search import shipped_folder
 from brevetti_hydra.config.opened import Opened
 from brevetti_hydra.config.safety.masks import is_reference, texts_in
@@ -191,8 +191,9 @@ class _Check:
         return group.startswith("job/") and tree.at(("job", "_target_")) is not None
 
     def _tell_jobless(self, choice: Choice) -> None:
-        file = self._inventory.files.get(f"job/{choice.option}")
-        if file is None or file.label in self._files.unreadable or self._is_named(file.config_path):
+        path = f"job/{choice.option}"
+        file = self._inventory.files.get(path)
+        if file is None or file.label in self._files.unreadable or path in self._named:
             return
         self._ledger.add(
             Finding(
@@ -204,18 +205,13 @@ class _Check:
             )
         )
 
-    def _is_named(self, config_path: str) -> bool:
-        """Whether a defaults list names a config."""
-        return any(
-            f"{entry.group_from(path)}/{option}".lstrip("/") == config_path
-            for path, document in self._documents.items()
-            for entry in entries_of(document)
-            for option in entry.options
-        )
+    @cached_property
+    def _named(self) -> set[str]:
+        return set(named_configs(self._documents))
 
     # Options of other groups.
 
-    def _options(self) -> Iterator[ConfigFile]:
+    def _options(self) -> Iterator[CheckedFile]:
         """Give the options that can be judged."""
         for path, file in self._inventory.files.items():
             if not file.is_own or not file.group or self._is_job(path):
@@ -226,7 +222,7 @@ class _Check:
             if is_spelled(Choice(file.group, file.option)):
                 yield file
 
-    def _is_taken(self, file: ConfigFile) -> bool:
+    def _is_taken(self, file: CheckedFile) -> bool:
         """Compose an option with one job after the other until it is right."""
         choice = Choice(file.group, file.option)
         if self._chooses_job(file):
@@ -248,7 +244,7 @@ class _Check:
                     return True
         return False
 
-    def _try(self, file: ConfigFile, choices: _Context, below: Outcome) -> bool:
+    def _try(self, file: CheckedFile, choices: _Context, below: Outcome) -> bool:
         outcome = self._judge.outcome(*choices)
         known = {_key(mistake) for mistake in below.mistakes}
         added = tuple(mistake for mistake in outcome.mistakes if _key(mistake) not in known)
@@ -260,7 +256,7 @@ class _Check:
             self._tell_rest(outcome)
         return not added
 
-    def _chooses_job(self, file: ConfigFile) -> bool:
+    def _chooses_job(self, file: CheckedFile) -> bool:
         """Whether an option brings its job along."""
         if file.config_path not in self._choosing:
             return False
@@ -269,7 +265,7 @@ class _Check:
             return False
         return not primary.has_job or alone.choices.get("job") != primary.choices.get("job")
 
-    def _is_taken_elsewhere(self, file: ConfigFile) -> bool:
+    def _is_taken_elsewhere(self, file: CheckedFile) -> bool:
         """Look where other options' defaults lists put the option, or its group."""
         tries = self._tries.get(file.label, [])
         tried = {each.choices[-1].key for each in tries}
@@ -299,7 +295,7 @@ class _Check:
                 keys.setdefault(key, []).append((choices, outcome))
         return placed, chosen
 
-    def _tell_nearest(self, file: ConfigFile) -> None:
+    def _tell_nearest(self, file: CheckedFile) -> None:
         tries = self._tries.get(file.label)
         if not tries:
             self._not_judged += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors, Place
+from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors, Place, report_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,28 +70,22 @@ class Finding(NamedTuple):
 
     def text(self) -> str:
         """Give it in the form of all errors."""
-        lines = [f"{self.severity}[{self.code}]: {self.message}"]
-        if self.where is not None:
-            lines.append(f"  --> {self.where.label}")
-            if self.where.line is not None and self.where.excerpt:
-                lines.append(f"{self.where.line:4d} | {self.where.excerpt}")
-        lines += [f"  note: {note}" for note in self.notes]
-        if self.hint:
-            lines.append(f"  hint: {self.hint}")
         # A name of a file may hold the end of a line.
-        return "\n".join(line.replace("\n", "\\n") for line in lines)
+        head = _one_line(f"{self.severity}[{self.code}]: {self.message}")
+        where = self.where
+        if where is not None:
+            where = Place(_one_line(where.label), where.line, _one_line(where.excerpt))
+        notes, hint = map(_one_line, self.notes), _one_line(self.hint or "")
+        return report_text(head, where, notes, hint)
 
     def as_json(self) -> dict[str, Any]:
         """Give its fields as plain values."""
-        where = None
-        if self.where is not None:
-            where = {"label": self.where.label, "line": self.where.line}
         return {
             "severity": self.severity,
             "code": self.code,
             "message": self.message,
             "file": self.file or None,
-            "where": where,
+            "where": None if self.where is None else self.where.as_json(),
             "notes": list(self.notes),
             "hint": self.hint,
         }
@@ -197,6 +191,10 @@ def file_of(where: Place | None) -> str:
         return ""
     found = _PLACE.fullmatch(where.label)
     return where.label if found is None else found[1]
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\n", "\\n")
 
 
 def _line(finding: Finding) -> tuple[str, int]:

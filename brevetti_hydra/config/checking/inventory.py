@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config.files.search import SearchPath
 
-__all__ = ["ConfigFile", "Inventory", "OddFile", "take_inventory"]
+__all__ = ["CheckedFile", "Inventory", "OddFile", "take_inventory"]
 
 # Of these nothing is ever read; a suffix in capitals is the same mistake.
 _NEAR_SUFFIXES = (".yml", ".yaml")
@@ -21,7 +21,7 @@ _NEAR_SUFFIXES = (".yml", ".yaml")
 _DEEPEST = 32
 
 
-class ConfigFile(NamedTuple):
+class CheckedFile(NamedTuple):
     """A file that can be read as configuration.
 
     Attributes:
@@ -75,8 +75,8 @@ class Inventory(NamedTuple):
         odd: What is no configuration.
     """
 
-    files: dict[str, ConfigFile]
-    hidden: list[ConfigFile]
+    files: dict[str, CheckedFile]
+    hidden: list[CheckedFile]
     odd: list[OddFile]
 
 
@@ -90,14 +90,14 @@ def take_inventory(search: SearchPath, shipped: Path) -> Inventory:
     sources = [s for s in search.repository.get_sources() if isinstance(s, FolderSource)]
     real = shipped.resolve()
     has_other = any(source.folder.resolve() != real for source in sources)
-    found: dict[str, list[ConfigFile]] = {}
+    found: dict[str, list[CheckedFile]] = {}
     odd: list[OddFile] = []
     for source in sources:
         # The shipped folder comes with the provider's own name, unless the user named it.
         is_own = source.provider != "brevetti_hydra" or not has_other
         for entry in _walk(source, "", (), odd if is_own else []):
             label = source.label_of(entry)
-            file = ConfigFile(entry, label, source, is_own, (), None)
+            file = CheckedFile(entry, label, source, is_own, (), None)
             found.setdefault(entry, []).append(file)
     files, hidden = {}, []
     for config_path in sorted(found):

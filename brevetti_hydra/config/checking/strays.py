@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from brevetti_hydra.config.checking.findings import Finding
 from brevetti_hydra.config.checking.judging import Choice, is_spelled
-from brevetti_hydra.config.files.defaults_lists import entries_of
+from brevetti_hydra.config.files.defaults_lists import named_configs
 from brevetti_hydra.errors import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from brevetti_hydra.config.checking.inventory import ConfigFile, Inventory, OddFile
+    from brevetti_hydra.config.checking.inventory import CheckedFile, Inventory, OddFile
     from brevetti_hydra.config.files.search import SearchPath
     from brevetti_hydra.config.tree.documents import Document
 
@@ -43,7 +43,7 @@ def stray_findings(
             hint="remove one of the two, or rename it",
         )
     twice = {file.label for file in inventory.hidden}
-    named = set(_named(documents))
+    named = set(named_configs(documents))
     for path, file in inventory.files.items():
         if not file.is_own:
             continue
@@ -58,7 +58,7 @@ def stray_findings(
             yield from _unused(file, search)
 
 
-def _unused(file: ConfigFile, search: SearchPath) -> Iterator[Finding]:
+def _unused(file: CheckedFile, search: SearchPath) -> Iterator[Finding]:
     where = Place(file.label)
     if not file.group:
         yield Finding(
@@ -78,15 +78,6 @@ def _unused(file: ConfigFile, search: SearchPath) -> Iterator[Finding]:
             ("the grammar of overrides cannot spell its name",),
             "rename it: letters, digits, '-', '_' and '.'",
         )
-
-
-def _named(documents: Mapping[str, Document]) -> Iterator[str]:
-    """Give the config paths that defaults lists name."""
-    for path, document in documents.items():
-        for entry in entries_of(document):
-            group = entry.group_from(path)
-            for option in entry.options:
-                yield f"{group}/{option}".lstrip("/").removesuffix(".yaml")
 
 
 def _of_odd(odd: OddFile) -> Finding:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._text import quote_all, similar_name
 from brevetti_hydra.config.command_line.keys import split_text
 from brevetti_hydra.config.command_line.spelling import written, wrong_key
+from brevetti_hydra.config.command_line.values import json_or_text
 from brevetti_hydra.config.models.defaults import fill_defaults
 from brevetti_hydra.config.models.job_shapes import shape_at
 from brevetti_hydra.config.safety.masks import masked_value
@@ -119,20 +119,17 @@ def _holds_secrets(shape: Shape, path: Path) -> bool:
 
 
 def _changed(now: list[Any], index: int, below: Path, argument: Argument) -> list[Any]:
-    value = argument.parsed.value() if argument.parsed is not None else _read(argument.value or "")
+    value = (
+        argument.parsed.value()
+        if argument.parsed is not None
+        else json_or_text(argument.value or "")
+    )
     if below:
         old = now[index] if index < len(now) else {}
         value = _with(old if isinstance(old, dict) else {}, below, value)
     changed = [*now, None] if index == len(now) else list(now)
     changed[index] = value
     return changed
-
-
-def _read(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _with(old: dict[str, Any], path: Path, value: Any) -> dict[str, Any]:

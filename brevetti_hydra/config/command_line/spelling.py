@@ -11,6 +11,7 @@ import shlex
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
+from brevetti_hydra._text import plain_text
 from brevetti_hydra.config import _hydra
 from brevetti_hydra.config.safety.targets import is_target
 from brevetti_hydra.errors import OverrideSyntaxError
@@ -40,6 +41,8 @@ _DASHES = "\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}\N{HORIZONTAL BAR}"
 _QUOTES = {ord(c): "'" for c in "\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}"} | {
     ord(c): '"' for c in "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
 }
+# Words that the grammar reads as values of another kind.
+_WORDS = frozenset({"null", "true", "false", "nan", "inf"})
 # How pydantic reads times; what is none of these is answered with an example.
 _TIMES = {
     "date": ("a date", "2026-11-23"),
@@ -227,18 +230,14 @@ def _is_about(kind: str, time: str) -> bool:
 
 def written(value: Any) -> str:
     """Write a plain value as the override grammar reads it: `[3,64]`, `{hidden: 3}`."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
     if isinstance(value, list | tuple):
         return f"[{','.join(map(written, value))}]"
     if isinstance(value, dict):
         return "{" + ",".join(f"{key}: {written(item)}" for key, item in value.items()) + "}"
-    text = str(value)
-    if not isinstance(value, str) or re.fullmatch(r"[^\W\d][\w/.*-]*", text, re.ASCII):
-        return text if text.lower() not in {"null", "true", "false", "nan", "inf"} else f"'{text}'"
-    return quoted(text)
+    if not isinstance(value, str):
+        return plain_text(value)
+    is_plain = re.fullmatch(r"[^\W\d][\w/.*-]*", value, re.ASCII)
+    return value if is_plain and value.lower() not in _WORDS else quoted(value)
 
 
 def quoted(text: str) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.config.command_line.overrides import Argument
     from brevetti_hydra.config.models.fields import Shape
 
-__all__ = ["literal_value", "override_value"]
+__all__ = ["json_or_text", "literal_value", "override_value"]
 
 # A list or mapping of plain words.
 _FLAT = r"[\[{][^\[\]{}()'\"\\$]*[\]}]"
@@ -56,6 +56,14 @@ def literal_value(argument: Argument, shape: Shape | None) -> Any:
             where=argument.origin.place(),
             hint=f"quote it for the shell: --{argument.key} '[1, 2]'",
         ) from None
+
+
+def json_or_text(text: str) -> Any:
+    """Read a literal of which no type is known: JSON, or else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def override_value(argument: Argument, shape: Shape | None) -> Any:

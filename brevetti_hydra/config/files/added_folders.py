@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING
 
+from brevetti_hydra.config.command_line.values import json_or_text
 from brevetti_hydra.config.files.source import is_kind
 from brevetti_hydra.config.safety.targets import locate_package
 from brevetti_hydra.errors import ConfigNotFoundError, InvalidSettingError
@@ -22,12 +22,8 @@ __all__ = ["added_folder", "listed"]
 
 def listed(argument: Argument) -> object:
     """Read the list that an argument gives; `--hydra.searchpath` takes it as JSON."""
-    if argument.parsed is not None:
-        return argument.parsed.value()
-    try:
-        return json.loads(argument.value or "")
-    except ValueError:
-        return argument.value
+    parsed = argument.parsed
+    return json_or_text(argument.value or "") if parsed is None else parsed.value()
 
 
 def added_folder(item: str, origin: Origin, project: Project, folder: Path) -> Path:

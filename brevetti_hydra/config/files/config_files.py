@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from brevetti_hydra.config.files.source import shown_path
 from brevetti_hydra.errors import ConfigNotFoundError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def find_files(paths: Sequence[str], project: Project, folder: Path) -> list[Con
             root = _root_of(path, given, roots)
             place = Path(os.path.normpath(path.absolute()))
             name = place.relative_to(root).as_posix().removesuffix(SUFFIX)
-            found.setdefault(path.resolve(), ConfigFile(path, _label(path, folder), name, root))
+            found.setdefault(path.resolve(), ConfigFile(path, shown_path(path, folder), name, root))
     return list(found.values())
 
 
@@ -89,9 +90,3 @@ def _root_of(path: Path, given: Path, roots: Sequence[Path]) -> Path:
     named = [each for each in absolute.parents if each.name == "conf"]
     marked = [each for each in absolute.parents if (each / "brevetti.yaml").is_file()]
     return (marked or named or [absolute.parent])[0]
-
-
-def _label(path: Path, folder: Path) -> str:
-    absolute = Path(os.path.normpath(path.absolute()))
-    base = Path(os.path.normpath(folder.absolute()))
-    return (absolute.relative_to(base) if absolute.is_relative_to(base) else absolute).as_posix()

@@ -19,6 +19,7 @@ __all__ = [
     "entries_of",
     "entry_via",
     "find_cycle",
+    "named_configs",
     "taking_part",
 ]
 
@@ -116,6 +117,15 @@ def entry_via(document: Document, number: int) -> Via:
         option = f"[{', '.join(map(str, value))}]" if isinstance(value, list) else value
         text = f"- {key}: {'null' if option is None else option}"
     return Via(_origin(document, number) or Origin("yaml", document.label), text)
+
+
+def named_configs(documents: Mapping[str, Document]) -> Iterator[str]:
+    """Give the config paths that defaults lists name."""
+    for path, document in documents.items():
+        for entry in entries_of(document):
+            group = entry.group_from(path)
+            for option in entry.options:
+                yield f"{group}/{option}".lstrip("/").removesuffix(".yaml")
 
 
 def choosing_jobs(documents: Mapping[str, Document]) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from brevetti_hydra._text import first_comment
 from brevetti_hydra.config import _hydra
 from brevetti_hydra.config.tree.budget import too_many_groups
 from brevetti_hydra.errors import BrevettiHydraError
@@ -59,14 +60,4 @@ def _option(search: SearchPath, group: str, name: str) -> Option:
         document = search.document(f"{group}/{name}")
     except BrevettiHydraError as error:
         return Option(name, f"(cannot be read: {error.message})", "")
-    comments = (
-        line.strip().lstrip("#").strip()
-        for line in document.text.splitlines()
-        if line.strip().startswith("#")
-    )
-    summary = next((line for line in comments if line and not _is_directive(line)), "")
-    return Option(name, summary, document.label)
-
-
-def _is_directive(line: str) -> bool:
-    return line.startswith(("@", "yaml-language-server:"))
+    return Option(name, first_comment(document.text), document.label)

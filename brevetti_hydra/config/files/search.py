@@ -7,7 +7,6 @@ name further down the path.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -22,7 +21,13 @@ from brevetti_hydra.config.files.faults import (
     unknown_option,
 )
 from brevetti_hydra.config.files.planned import PlannedDocument, pulled_by
-from brevetti_hydra.config.files.source import ClassSource, DocumentSource, FolderSource, is_kind
+from brevetti_hydra.config.files.source import (
+    ClassSource,
+    DocumentSource,
+    FolderSource,
+    is_kind,
+    shown_path,
+)
 from brevetti_hydra.config.tree.budget import Budget, check_trees, too_many_files
 from brevetti_hydra.errors import (
     BrevettiHydraError,
@@ -253,20 +258,12 @@ def _search_path(
         if real in seen:
             continue
         seen.add(real)
-        sources.append(FolderSource(provider, path, _label(path, folder), project.budget))
+        sources.append(FolderSource(provider, path, shown_path(path, folder), project.budget))
     sources.append(ClassSource())
     repository = _hydra.Repository(sources, project.budget.files * _LOADS_OF_A_FILE)
     if not repository.config_exists(primary):
         raise config_not_found(primary, repository)
     return SearchPath(repository, primary, project.budget)
-
-
-def _label(path: Path, folder: Path) -> str:
-    """Name a folder as the user would: from the working directory, where it lies below it."""
-    absolute = Path(os.path.normpath(path.absolute()))
-    if absolute.is_relative_to(folder.absolute()):
-        return absolute.relative_to(folder.absolute()).as_posix()
-    return absolute.as_posix()
 
 
 def _added_folders(

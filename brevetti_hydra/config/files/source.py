@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config.tree.budget import Budget
 
-__all__ = ["OLD_PACKAGE", "ClassSource", "DocumentSource", "FolderSource", "is_kind"]
+__all__ = ["OLD_PACKAGE", "ClassSource", "DocumentSource", "FolderSource", "is_kind", "shown_path"]
 
 # What Hydra 1.0 wrote for the file's own group, which is where its keys go anyway.
 OLD_PACKAGE = "_group_"
@@ -142,6 +142,13 @@ class ClassSource(DocumentSource):
         job = {"_target_": Node(origin, value=target)}
         tree = Node(origin, children={"job": Node(origin, children=job)})
         return Document(f"job={target}", "", "_global_", tree, None, ())
+
+
+def shown_path(path: Path, folder: Path) -> str:
+    """Name a path as the user would: from the working directory, where it lies below it."""
+    absolute = Path(os.path.normpath(path.absolute()))
+    base = os.path.normpath(folder.absolute())
+    return (absolute.relative_to(base) if absolute.is_relative_to(base) else absolute).as_posix()
 
 
 def is_kind(kind: Callable[[], bool]) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from brevetti_hydra._masks import MASK
+from brevetti_hydra.config.tree.interpolate import has_reference
 from brevetti_hydra.config.tree.origins import MISSING, Node, dotted, walk
 from brevetti_hydra.errors import MigrationError
 from brevetti_hydra.migrations import Splitting, Substitution
@@ -43,7 +44,7 @@ def _product(number: Any, factor: float, node: Node) -> Any:
         return number
     if isinstance(number, list):
         return [_product(each, factor, node) for each in number]
-    if _is_reference(number):
+    if has_reference(number):
         raise _undecided(
             node, "a reference cannot be given in another unit", "write the number itself"
         )
@@ -73,7 +74,7 @@ def converted(node: Node, change: Substitution | Splitting) -> list[Any]:
     count = len(change.into) if isinstance(change, Splitting) else 1
     if _is_open(given):
         return [given] * count
-    if any(_is_reference(each.value) or _holds_reference(each.value) for _, each in walk(node)):
+    if any(has_reference(each.value) for _, each in walk(node)):
         raise _undecided(
             node,
             f"'{dotted(change.old)}' is a reference, which cannot be written otherwise",
@@ -122,14 +123,6 @@ def _last_line(error: Exception) -> str:
     return f"at {shown}:{trace_back.tb_lineno}"
 
 
-def _holds_reference(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_holds_reference, value.values()))
-    if isinstance(value, list):
-        return any(map(_holds_reference, value))
-    return _is_reference(value)
-
-
 def _equal(one: Any, other: Any) -> bool:
     """Compare as YAML does: true is not 1."""
     return isinstance(one, bool) == isinstance(other, bool) and one == other
@@ -141,7 +134,3 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, list):
         return all(map(_is_plain, value))
     return isinstance(value, _SCALARS)
-
-
-def _is_reference(value: Any) -> bool:
-    return isinstance(value, str) and "${" in value

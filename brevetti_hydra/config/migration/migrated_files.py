@@ -19,8 +19,7 @@ from brevetti_hydra.config.safety.targets import is_target
 from brevetti_hydra.config.tree.budget import Budget
 from brevetti_hydra.config.tree.documents import parse_document, read_document
 from brevetti_hydra.config.tree.lines import UnwritableError
-from brevetti_hydra.config.tree.origins import Node, dotted
-from brevetti_hydra.config.tree.scalars import same
+from brevetti_hydra.config.tree.origins import Node, dotted, is_same
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     ConfigErrors,
@@ -102,7 +101,9 @@ def migrate_files(
     return [
         *options,
         *(
-            _with_dependents(each, folders[each.file.root], options, target, allow_lossy)
+            _with_dependents(
+                each, folders[each.file.root], options, target, allow_lossy=allow_lossy
+            )
             for each in primaries
         ),
     ]
@@ -113,7 +114,8 @@ def _with_dependents(
     folder: _Folder,
     migrated: Sequence[MigratedFile],
     target: str | None,
-    allow_lossy: bool,  # noqa: FBT001 - handed on
+    *,
+    allow_lossy: bool,
 ) -> MigratedFile:
     """Leave a primary's number where other files would lose theirs by it."""
     document = folder.documents.get(primary.file.name)
@@ -322,7 +324,7 @@ def _computed(
         results.append(_Result(migration, inner, (before, migration.tree), own))
     first = results[0]
     for other in results[1:]:
-        if not same(_sorted(first.tree.plain()), _sorted(other.tree.plain())):
+        if not is_same(first.tree.plain(), other.tree.plain()):
             raise MigrationError(
                 f"'{file.label}' is used in several packages, and changes differently in each",
                 where=Place(file.label),
@@ -370,8 +372,8 @@ def _rewritten(document: Document, result: _Result, version: Any, budget: Budget
         again = parse_document(text, document.label, budget)
     except BrevettiHydraError as error:
         raise _by_hand(document, error.message) from error
-    is_same = same(_sorted(again.tree.plain()), _sorted(result.tree.plain()))
-    if not is_same or again.defaults != document.defaults or again.package != document.package:
+    is_right = is_same(again.tree.plain(), result.tree.plain())
+    if not is_right or again.defaults != document.defaults or again.package != document.package:
         raise _by_hand(document, "anchors or '<<' let one line stand for several keys")
     lost = _lost_comments(document.text, text)
     if lost and not any(_is_removal(f) for f in result.migration.fired):
@@ -436,10 +438,3 @@ def _unplaced(document: Document, tree: Node, package: Package) -> Node:
             )
         holder = (holder.children or {}).get(key, holder)
     return inside if inside is not None else Node(tree.origin, children={})
-
-
-def _sorted(value: Any) -> Any:
-    """Give a plain value in one order of keys, to compare."""
-    if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
-    return [_sorted(each) for each in value] if isinstance(value, list) else value

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from brevetti_hydra._masks import MASK
 from brevetti_hydra.config.migration.conversions import converted, scaled
 from brevetti_hydra.config.safety.masks import is_secret_name, masked_line
+from brevetti_hydra.config.tree.interpolate import has_reference
 from brevetti_hydra.config.tree.origins import Node, Origin, Path, dotted, node_of, walk
 from brevetti_hydra.config.tree.references import References
 from brevetti_hydra.errors import BrevettiHydraError, LossyMigrationError, MigrationError
@@ -113,7 +114,7 @@ class Migration:
         """Find a key; a reference in the place of a node above it hides whether it is there."""
         for depth in range(1, len(path)):
             above = self.tree.at(path[:depth])
-            if above is not None and above.children is None and _is_reference(above.value):
+            if above is not None and above.children is None and has_reference(above.value):
                 name = dotted(path[:depth])
                 raise MigrationError(
                     f"'{dotted(path)}' cannot be looked for: '{name}' is a reference",
@@ -334,7 +335,3 @@ def _hide_by_name(error: BrevettiHydraError, change: Change) -> None:
         error.where = error.where._replace(excerpt=hidden)
     else:
         error.where = error.where._replace(excerpt=masked_line(excerpt))
-
-
-def _is_reference(value: Any) -> bool:
-    return isinstance(value, str) and "${" in value

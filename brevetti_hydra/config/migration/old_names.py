@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra.config.command_line.overrides import Argument, split_key
+from brevetti_hydra.config.command_line.values import json_or_text
 from brevetti_hydra.config.migration.migrating import Migration, Trace, migrate_tree, trace
 from brevetti_hydra.config.tree.origins import Node, Origin, Path, dotted, node_of, walk
 from brevetti_hydra.errors import (
@@ -348,14 +349,7 @@ def _value(argument: Argument) -> Any:
         return argument.parsed.value()
     if argument.value is None:
         return True
-    return _decoded(argument.value) if argument.is_literal else argument.value
-
-
-def _decoded(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    return json_or_text(argument.value) if argument.is_literal else argument.value
 
 
 def _only_keys(tree: Node) -> Iterable[tuple[Path, Node]]:

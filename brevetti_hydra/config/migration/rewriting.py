@@ -13,13 +13,13 @@ import yaml
 
 from brevetti_hydra.config.tree.documents import compose_nodes, scan_tokens
 from brevetti_hydra.config.tree.lines import Entry, Lines, UnwritableError
-from brevetti_hydra.config.tree.scalars import flow_text, same, scalar_text
+from brevetti_hydra.config.tree.origins import Node, is_same
+from brevetti_hydra.config.tree.scalars import flow_text, scalar_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from brevetti_hydra.config.tree.documents import Document
-    from brevetti_hydra.config.tree.origins import Node
 
 __all__ = ["comments_in", "rewritten"]
 
@@ -161,7 +161,7 @@ class _Rewriter:
                 self._fill_empty(entry, value, child)
             else:
                 self._sync(value, child)
-        elif old is None or not same(old.plain(), child.plain()):
+        elif old is None or not is_same(old.plain(), child.plain()):
             if entry.is_alias:
                 start, end = self._lines.alias_span(entry)
                 self._edits.append(_Edit(start, end, flow_text(child.plain())))
@@ -187,7 +187,7 @@ class _Rewriter:
 
     def _sync_value(self, node: yaml.Node, old: Any, new: Any) -> None:
         """Change the values inside a value, as few as possible."""
-        if same(old, new):
+        if is_same(old, new):
             return
         if isinstance(node, yaml.SequenceNode) and isinstance(new, list):
             if isinstance(old, list) and len(node.value) == len(old) == len(new):
@@ -318,7 +318,7 @@ class _Rewriter:
             return f"{{{inner}}}"
         entry = self._entries.get(node.origin.label)
         old = self._values.get(node.origin.label)
-        if entry is not None and old is not None and same(old.plain(), node.plain()):
+        if entry is not None and old is not None and is_same(old.plain(), node.plain()):
             start, end = entry.value.start_mark.index, entry.value.end_mark.index
             if entry.is_alias:
                 start, end = self._lines.alias_span(entry)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from brevetti_hydra.config.models.fields import model_shape
+from brevetti_hydra.config.models.fields import instance_of, model_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +25,6 @@ __all__ = ["FieldSource", "default_source", "field_source"]
 
 # They declare no fields of anybody.
 _FOREIGN = ("pydantic", "builtins", "typing", "abc")
-
-_MOST_INSTANCES = 4096
-_instances: dict[tuple[type, str], Any] = {}
 
 
 class FieldSource(NamedTuple):
@@ -149,7 +146,7 @@ def default_source(field: Field, below: tuple[str, ...]) -> tuple[FieldSource, s
 
 
 def _declaring(field: Field, below: tuple[str, ...]) -> Field:
-    value = _default_instance(field.owner, field.attribute, field)
+    value = _default_instance(field.owner, field.name)
     for key in below:
         if isinstance(value, Mapping):
             value = value.get(key)
@@ -166,16 +163,11 @@ def _declaring(field: Field, below: tuple[str, ...]) -> Field:
     return field
 
 
-def _default_instance(owner: type, attribute: str, field: Field) -> Any:
+@lru_cache(maxsize=4096)
+def _default_instance(owner: type, name: str) -> Any:
     """Give a field's default as it is in Python; made once, a factory may be slow."""
-    key = (owner, attribute)
-    if key not in _instances:
-        if len(_instances) > _MOST_INSTANCES:
-            _instances.clear()
-        info = field.info
-        is_plain = not field.is_required and not info.default_factory_takes_validated_data
-        _instances[key] = info.get_default(call_default_factory=True) if is_plain else None
-    return _instances[key]
+    field = _shape_of(owner).field(name)
+    return None if field is None else instance_of(field)
 
 
 def _is_given(instance: Any, field: Field) -> bool:
@@ -185,7 +177,7 @@ def _is_given(instance: Any, field: Field) -> bool:
         return field.attribute in given
     if field.is_required:
         return True
-    default = _default_instance(field.owner, field.attribute, field)
+    default = _default_instance(field.owner, field.name)
     return bool(getattr(instance, field.attribute, None) != default)
 
 

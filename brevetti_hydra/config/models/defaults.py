@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from brevetti_hydra.config.models.fields import Field, Shape, default_of
+from brevetti_hydra.config.models.fields import Field, Shape, default_of, instance_of
 from brevetti_hydra.config.tree.origins import MISSING, Node, Origin
 
 if TYPE_CHECKING:
@@ -117,11 +117,9 @@ def _attribute_of(default: object, shape: Shape) -> Callable[[Field], Any] | Non
 
 
 def _instance_default(field: Field) -> object:
-    if field.is_required or field.info.default_factory_takes_validated_data:
-        return None
     if not field.shape.is_container:
         return None
-    value = field.info.get_default(call_default_factory=True)
+    value = instance_of(field)
     is_instance = isinstance(value, (BaseModel, dict)) or dataclasses.is_dataclass(value)
     return value if is_instance else None
 

@@ -19,7 +19,7 @@ from pydantic import AliasChoices, BaseModel, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-__all__ = ["Field", "Shape", "default_of", "model_shape"]
+__all__ = ["Field", "Shape", "default_of", "instance_of", "model_shape"]
 
 _UNIONS = (Union, types.UnionType)
 _TEXT_TYPES = (str, PurePath, SecretStr)
@@ -266,12 +266,16 @@ def default_of(field: Field) -> Any:
     if field.is_required:
         message = f"'{field.name}' has no default"
         raise ValueError(message)
-    if field.info.default_factory_takes_validated_data:
-        return None
-    value = field.info.get_default(call_default_factory=True)
     return to_jsonable_python(
-        value, by_alias=False, serialize_unknown=True, inf_nan_mode="constants"
+        instance_of(field), by_alias=False, serialize_unknown=True, inf_nan_mode="constants"
     )
+
+
+def instance_of(field: Field) -> Any:
+    """Give a field's default as it is in Python; None where other values decide, or without one."""
+    if field.is_required or field.info.default_factory_takes_validated_data:
+        return None
+    return field.info.get_default(call_default_factory=True)
 
 
 def _unwrap(annotation: Any) -> tuple[Any, list[Any]]:

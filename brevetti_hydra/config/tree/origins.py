@@ -25,9 +25,11 @@ __all__ = [
     "Path",
     "Via",
     "dotted",
+    "is_same",
     "is_void",
     "merge",
     "node_of",
+    "put_value",
     "type_of_origin",
     "walk",
 ]
@@ -214,6 +216,25 @@ def node_of(value: Any, origin: Origin) -> Node:
     if isinstance(value, dict):
         return Node(origin, children={str(key): node_of(v, origin) for key, v in value.items()})
     return Node(origin, value=value)
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Compare plain values: 1, 1.0 and true are three; the order of keys does not count."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(is_same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(is_same, one, other))
+    return bool(one == other) or (one != one and other != other)  # noqa: PLR0124 - NaN
+
+
+def put_value(tree: dict[str, Any], path: Path, value: Any) -> None:
+    """Set a value in a plain tree, in mappings that are there."""
+    holder = tree
+    for key in path[:-1]:
+        holder = holder[key]
+    holder[path[-1]] = value
 
 
 def walk(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:

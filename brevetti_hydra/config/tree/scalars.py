@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-__all__ = ["flow_text", "same", "scalar_text"]
+__all__ = ["flow_text", "scalar_text"]
 
 
 def flow_text(value: Any) -> str:
@@ -34,14 +34,3 @@ def scalar_text(value: Any, style: str | None, *, is_key: bool = False) -> str:
         quoted = value.replace("'", "''")
         return f"'{quoted}'"
     return value if is_key and value.replace("_", "a").isalnum() else flow_text(value)
-
-
-def same(one: Any, other: Any) -> bool:
-    """Whether two plain values are written alike: 1, 1.0 and true are not."""
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, dict):
-        return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
-    return bool(one == other) or (one != one and other != other)  # noqa: PLR0124 - not a number
