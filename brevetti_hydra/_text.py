@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -95,6 +94,9 @@ def width_of(text: str) -> int:
     """Count terminal cells: wide characters take two, combining marks none."""
     if text.isascii():
         return len(text)
+    # Most texts never get here.
+    import unicodedata
+
     return sum(
         0 if unicodedata.combining(each) else 1 + (unicodedata.east_asian_width(each) in "WF")
         for each in text

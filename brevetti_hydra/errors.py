@@ -6,15 +6,16 @@ The tree, drawn::
     ├── UsageError                  usage                 exit 2
     ├── ConfigError                                       exit 2
     │   ├── ConfigErrors            invalid-config        several mistakes in one report
-    │   ├── UnknownSettingError     unknown-setting
-    │   ├── InvalidSettingError     invalid-setting
-    │   ├── MissingSettingError     missing-setting
+    │   ├── SettingError
+    │   │   ├── UnknownSettingError     unknown-setting
+    │   │   ├── InvalidSettingError     invalid-setting
+    │   │   ├── MissingSettingError     missing-setting
+    │   │   └── InterpolationError      interpolation-failed
     │   ├── OverrideSyntaxError     override-syntax
     │   ├── ConfigSyntaxError       config-syntax
     │   ├── ConfigNotFoundError     config-not-found
     │   ├── UnknownOptionError      unknown-option
     │   ├── CompositionError        composition-failed
-    │   ├── InterpolationError      interpolation-failed
     │   ├── OverBudgetError         over-budget
     │   ├── RefusedHydraKeyError    refused-hydra-key
     │   ├── SweepNotAskedError      sweep-not-asked
@@ -100,6 +101,7 @@ __all__ = [
     "RunFailedError",
     "RunInterrupted",
     "RunNotFoundError",
+    "SettingError",
     "StaleAttemptError",
     "StorageError",
     "StorageReadError",
@@ -244,19 +246,42 @@ class ConfigErrors(ConfigError):
         return [fields for error in self.errors for fields in error.as_json()]
 
 
-class UnknownSettingError(ConfigError):
+class SettingError(ConfigError):
+    """Something is wrong with one setting.
+
+    Attributes:
+        key: Its keys from the root of the tree, a number for an element of a list; () where it is
+            not known by its key.
+    """
+
+    code = "setting-error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        key: Sequence[str | int] = (),
+        where: Place | None = None,
+        notes: Sequence[str] = (),
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, where=where, notes=notes, hint=hint)
+        self.key = tuple(key)
+
+
+class UnknownSettingError(SettingError):
     """A key that no model knows."""
 
     code = "unknown-setting"
 
 
-class InvalidSettingError(ConfigError):
+class InvalidSettingError(SettingError):
     """A value that the setting's type or bounds refuse."""
 
     code = "invalid-setting"
 
 
-class MissingSettingError(ConfigError):
+class MissingSettingError(SettingError):
     """A required setting without a value."""
 
     code = "missing-setting"
@@ -292,10 +317,15 @@ class CompositionError(ConfigError):
     code = "composition-failed"
 
 
-class InterpolationError(ConfigError):
-    """A `${...}` that does not resolve."""
+class InterpolationError(SettingError):
+    """A `${...}` that does not resolve.
+
+    Attributes:
+        variable: The variable of the environment that is not set, where that is why; else None.
+    """
 
     code = "interpolation-failed"
+    variable: str | None = None
 
 
 class OverBudgetError(ConfigError):

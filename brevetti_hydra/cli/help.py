@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra.cli.commands import COMMANDS
 from brevetti_hydra.completion.keep import keep_settings
-from brevetti_hydra.config import compose, find_project, list_groups, open_repository
+from brevetti_hydra.config import compose, find_project, open_repository
 from brevetti_hydra.config.describe import (
     describe_further,
     describe_settings,
@@ -17,6 +17,7 @@ from brevetti_hydra.config.describe import (
     node_descriptions,
     settings_text,
 )
+from brevetti_hydra.config.files.groups import list_groups
 from brevetti_hydra.errors import BrevettiHydraError, NoJobChosenError
 from brevetti_hydra.job import Job
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from brevetti_hydra.cli.reply import Reply
-    from brevetti_hydra.config import Composition, Group, Request
+    from brevetti_hydra.config import Composition, Request
+    from brevetti_hydra.config.files.groups import Group
 
 __all__ = ["FLAGS", "say_help"]
 

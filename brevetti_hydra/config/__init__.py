@@ -8,7 +8,6 @@ from brevetti_hydra.config.command_line.overrides import (
     read_overrides,
 )
 from brevetti_hydra.config.compose import Composition, compose
-from brevetti_hydra.config.files.groups import Group, Option, list_groups
 from brevetti_hydra.config.files.search import open_repository
 from brevetti_hydra.config.models.job_shapes import settings_class
 from brevetti_hydra.config.project import Project, find_project
@@ -19,14 +18,11 @@ __all__ = [
     "Argument",
     "Composition",
     "Flags",
-    "Group",
-    "Option",
     "Project",
     "Request",
     "Validated",
     "compose",
     "find_project",
-    "list_groups",
     "open_repository",
     "read_argv",
     "read_overrides",

@@ -305,6 +305,7 @@ def _unknown_sent(path: Path, shape: Shape) -> UnknownSettingError:
     nearest = similar_name(path[-1], shape.names())
     return UnknownSettingError(
         f"info.json has a setting '{dotted(path)}' that the job does not know",
+        key=path,
         where=Origin("info", f"info.json: settings.{dotted(path)}").place(),
         hint=f"a similar name exists: '{dotted((*path[:-1], nearest))}'" if nearest else None,
     )

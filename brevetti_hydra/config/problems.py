@@ -18,10 +18,10 @@ from brevetti_hydra.config.models.nearest import (
 from brevetti_hydra.config.safety.masks import masked_value, texts_in
 from brevetti_hydra.config.tree.origins import MISSING, Node, Origin, dotted
 from brevetti_hydra.errors import (
-    BrevettiHydraError,
     InvalidSettingError,
     MissingSettingError,
     Place,
+    SettingError,
 )
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def find_problems(
     shape: Shape,
     prefix: tuple[str, ...],
     resolution: Resolution,
-) -> list[BrevettiHydraError]:
+) -> list[SettingError]:
     """Translate pydantic's list of faults.
 
     Args:
@@ -164,7 +164,7 @@ def _problem(
     shape: Shape,
     prefix: tuple[str, ...],
     resolution: Resolution,
-) -> BrevettiHydraError:
+) -> SettingError:
     # A key that one member of a union does not know, another may know and refuse the value of.
     faults = [f for f in faults if f["type"] not in _UNKNOWN_TYPES] or faults
     kind = faults[0]["type"]
@@ -184,6 +184,7 @@ def _problem(
             wanted, below = "", []
         return MissingSettingError(
             f"'{name}' has no value, but needs one{wanted}",
+            key=(*prefix, *path),
             where=_owner_place(path, shape, tree),
             notes=notes,
             hint=(
@@ -193,7 +194,7 @@ def _problem(
             ),
         )
     if kind in _TAG_TYPES:
-        return _wrong_variant(path, name, shape, tree)
+        return _wrong_variant(path, prefix, shape, tree)
     is_secret = place is not None and place.holds_secret
     if covered is not None:
         value = MASK if is_secret else _shown(covered.plain())
@@ -209,6 +210,7 @@ def _problem(
         faults = [_without_value(fault, MASK) for fault in faults]
     return InvalidSettingError(
         f"'{name}' {_complaint(faults, given or _shown(_input(faults[0], place)))}",
+        key=(*prefix, *path),
         where=origin.place() if origin is not None else None,
         notes=notes,
         hint=None if is_secret else _hint(kind, faults[0], origin, name, place) or None,
@@ -252,25 +254,28 @@ def _required_below(shape: Shape | None, depth: int = 3) -> list[tuple[str, ...]
 
 
 def _wrong_variant(
-    path: tuple[Any, ...], name: str, shape: Shape, tree: Node
-) -> BrevettiHydraError:
+    path: tuple[Any, ...], prefix: tuple[str, ...], shape: Shape, tree: Node
+) -> SettingError:
     """Say which variants a union has, where none or an unknown one is chosen."""
     union = holder_of(shape, (*names_in(path), ""), tree)
     switch, variants = (union.discriminator, union.variants) if union is not None else (None, {})
     known = " or ".join(map(repr, variants))
-    key = f"{name}.{switch}"
+    keys = (*prefix, *path, *([switch] if switch else []))
+    name = dotted(keys)
     chosen = value_at((*path, switch), tree)
     origin, _ = _origin_of((*path, switch), tree)
     where = origin.place() if origin is not None else None
     if chosen in (None, MISSING):
         return MissingSettingError(
-            f"'{key}' has no value, but needs one ({known})",
+            f"'{name}' has no value, but needs one ({known})",
+            key=keys,
             where=where,
-            hint=f"give it: {key}={next(iter(variants), '...')}",
+            hint=f"give it: {name}={next(iter(variants), '...')}",
         )
     nearest = similar_name(str(chosen), variants)
     return InvalidSettingError(
-        f"'{key}' must be {known}, but is {_shown(chosen)}",
+        f"'{name}' must be {known}, but is {_shown(chosen)}",
+        key=keys,
         where=where,
         hint=f"a similar name exists: '{nearest}'" if nearest else None,
     )
@@ -292,7 +297,7 @@ def _complaint(faults: Sequence[Any], shown: str) -> str:
     return f"is refused: {message[:1].lower()}{message[1:]}; it is {shown}"
 
 
-def _after_steps(problem: BrevettiHydraError, origin: Origin | None) -> BrevettiHydraError:
+def _after_steps(problem: SettingError, origin: Origin | None) -> SettingError:
     """Say of an unknown setting whether a step of a migration gave it the name."""
     if origin is not None and origin.note:
         problem.notes = (origin.note,)

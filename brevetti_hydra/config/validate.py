@@ -26,6 +26,7 @@ from brevetti_hydra.errors import (
     ConfigErrors,
     InvalidSettingError,
     MissingSettingError,
+    SettingError,
     UnknownSettingError,
 )
 from brevetti_hydra.settings import RESERVED_NODES, JobNode, JobSettings, PlatformNode, RunNode
@@ -139,24 +140,24 @@ def _validated(
 
         tree = filled if prefix else _without_reserved(filled)
         known = {problem.message for problem in problems}
-        unresolved = {dotted(path) for path in composition.resolution.failed}
-        for problem in find_problems(
+        found = find_problems(
             error.errors(include_url=False), tree, shape, prefix, composition.resolution
-        ):
-            about = problem.message.split("'")[1] if "'" in problem.message else ""
-            if problem.message not in known and about not in unresolved:
-                problems.append(_with_header_hint(problem, about, composition))
+        )
+        problems += [
+            _with_header_hint(each, composition)
+            for each in found
+            if each.message not in known and each.key not in composition.resolution.failed
+        ]
         return None
 
 
-def _with_header_hint(
-    problem: BrevettiHydraError, about: str, composition: Composition
-) -> BrevettiHydraError:
+def _with_header_hint(problem: SettingError, composition: Composition) -> SettingError:
     """Say what is missing where a group's file put its keys under the group's own name."""
-    option = composition.choices.get(about.replace(".", "/"))
+    group = "/".join(map(str, problem.key))
+    option = composition.choices.get(group)
     if isinstance(problem, UnknownSettingError) and option is not None:
         problem.hint = (
-            f"if the keys of {about}/{option}.yaml belong at the root, "
+            f"if the keys of {group}/{option}.yaml belong at the root, "
             "begin it with the line: # @package _global_"
         )
     return problem
@@ -185,15 +186,15 @@ def _left_open(
     composition: Composition, problems: list[BrevettiHydraError]
 ) -> list[BrevettiHydraError]:
     """Ask for what somebody wrote `???` for, although the class has a default."""
-    known = {problem.message for problem in problems}
+    known = {problem.key for problem in problems if isinstance(problem, SettingError)}
     found: list[BrevettiHydraError] = []
     for path, node in walk(composition.written):
         if path and node.children is None and node.value == MISSING:
             name = dotted(path)
             message = f"'{name}' has to be given: it is left open with '???'"
-            if not any(text.startswith(f"'{name}' ") for text in known):
-                where = node.origin.place()
-                found.append(MissingSettingError(message, where=where, hint=f"give it: {name}=..."))
+            if path not in known:
+                where, hint = node.origin.place(), f"give it: {name}=..."
+                found.append(MissingSettingError(message, key=path, where=where, hint=hint))
     return found
 
 
@@ -209,7 +210,8 @@ def _booleans_as_numbers(composition: Composition) -> list[BrevettiHydraError]:
             place = ".".join([dotted(path), *map(str, inside)])
             message = f"'{place}' must be {kind}, but is {str(switch).lower()}"
             origin = node.inside(inside) if inside and node.inside is not None else None
-            found.append(InvalidSettingError(message, where=(origin or node.origin).place()))
+            where = (origin or node.origin).place()
+            found.append(InvalidSettingError(message, key=(*path, *inside), where=where))
     return found
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from brevetti_hydra.completion.conf import Conf
 from brevetti_hydra.completion.folders import project_folder, shipped_folder
-from brevetti_hydra.config import find_project, list_groups, open_repository, read_argv
+from brevetti_hydra.config import find_project, open_repository, read_argv
 from brevetti_hydra.config.files import search
+from brevetti_hydra.config.files.groups import list_groups
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -34,7 +34,7 @@ from brevetti_hydra.config.files.defaults_lists import choosing_jobs, named_conf
 from brevetti_hydra.config.files.search import shipped_folder
 from brevetti_hydra.config.opened import Opened
 from brevetti_hydra.config.safety.masks import is_reference, texts_in
-from brevetti_hydra.config.tree.origins import MISSING
+from brevetti_hydra.config.tree.origins import MISSING, dotted
 from brevetti_hydra.errors import BrevettiHydraError, Place, UnknownSettingError
 
 if TYPE_CHECKING:
@@ -332,7 +332,7 @@ class _Check:
                 self._ledger.add(_finding("note", "open-setting", error))
         for variable, error in outcome.unset:
             if file_of(error.where) in own:
-                name = error.message.partition("'")[2].partition("'")[0]
+                name = dotted(error.key)
                 message = f"'{name}' needs the environment variable '{variable}', which is not set"
                 found = _finding("warning", "unset-variable", error)
                 self._ledger.add(found._replace(message=message, notes=()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,11 +45,8 @@ __all__ = [
 
 # Where a choice stands that is made here; a report names the file instead.
 CHOICE_LABEL = "the choice"
-_VARIABLE = re.compile(r"the environment variable '(.+)' is not set")
 # What is asked for here are names of files, not overrides of a user.
 _UNLIMITED = Budget()._replace(override_bytes=1 << 20)
-# Of an element of a list no argument can give a part.
-_ELEMENT = re.compile(r"[^']*'[^']*\[\d+\]")
 
 
 class Choice(NamedTuple):
@@ -64,7 +60,7 @@ class Unset(NamedTuple):
     """A variable of the environment that a value needs and that is not set."""
 
     variable: str
-    error: BrevettiHydraError
+    error: InterpolationError
 
 
 class Outcome(NamedTuple):
@@ -260,10 +256,9 @@ class Judge:
         is_mended = bool(faults) or not labels.isdisjoint(self.mended)
         mistakes, open_settings, unset, doubts = list(faults), [], [], 0
         for error in find_mistakes(composition):
-            variable = _variable(error)
-            if variable is not None:
-                unset.append(Unset(variable, error))
-            elif isinstance(error, MissingSettingError) and not _ELEMENT.match(error.message):
+            if isinstance(error, InterpolationError) and error.variable is not None:
+                unset.append(Unset(error.variable, error))
+            elif isinstance(error, MissingSettingError) and not _is_in_list(error):
                 open_settings.append(error)
             elif is_mended and isinstance(error, InterpolationError):
                 # What it refers to may have stood in what was left out.
@@ -323,11 +318,9 @@ def is_spelled(choice: Choice) -> bool:
     return True
 
 
-def _variable(error: BrevettiHydraError) -> str | None:
-    if not isinstance(error, InterpolationError):
-        return None
-    found = next(filter(None, map(_VARIABLE.match, error.notes)), None)
-    return None if found is None else found[1]
+def _is_in_list(error: MissingSettingError) -> bool:
+    """Whether it is about an element of a list, of which no argument can give a part."""
+    return any(isinstance(part, int) for part in error.key)
 
 
 def _crashed(error: Exception, composition: Composition | None) -> NotAJobError:
@@ -342,8 +335,7 @@ def _crashed(error: Exception, composition: Composition | None) -> NotAJobError:
 def _weight(mistake: BrevettiHydraError, composition: Composition) -> int:
     if not isinstance(mistake, UnknownSettingError):
         return 1
-    name = mistake.message.partition("'")[2].partition("'")[0]
-    node = composition.written.at(tuple(name.split(".")))
+    node = composition.written.at(tuple(map(str, mistake.key)))
     if node is None or not node.children:
         return 1
     return 1 + sum(1 for _ in walk(node))

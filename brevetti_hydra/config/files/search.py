@@ -13,13 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from brevetti_hydra.config import _hydra
 from brevetti_hydra.config.command_line.overrides import Argument
 from brevetti_hydra.config.files.added_folders import added_folder, listed
-from brevetti_hydra.config.files.faults import (
-    composition_error,
-    config_not_found,
-    no_option,
-    unknown_group,
-    unknown_option,
-)
 from brevetti_hydra.config.files.planned import PlannedDocument, pulled_by
 from brevetti_hydra.config.files.source import (
     ClassSource,
@@ -88,6 +81,8 @@ class SearchPath(NamedTuple):
         """
         source = self.repository.source_of(config_path)
         if not isinstance(source, DocumentSource):
+            from brevetti_hydra.config.files.faults import config_not_found
+
             raise config_not_found(config_path, self.repository)
         self.repository.load_config(config_path)
         return source.documents[config_path]
@@ -107,6 +102,8 @@ class SearchPath(NamedTuple):
         """
         source = self.repository.source_of(config_path)
         if not isinstance(source, DocumentSource):
+            from brevetti_hydra.config.files.faults import config_not_found
+
             raise config_not_found(config_path, self.repository)
         source.documents[config_path] = document
         self.repository.forget(config_path)
@@ -241,6 +238,8 @@ def _asked(
         except _hydra.COMPOSITION_FAULTS as error:
             turned = _turned(error, groups, signs)
             if turned is None:
+                from brevetti_hydra.config.files.faults import composition_error
+
                 raise composition_error(
                     error, search.repository, search.primary, arguments
                 ) from error
@@ -262,6 +261,8 @@ def _search_path(
     sources.append(ClassSource())
     repository = _hydra.Repository(sources, project.budget.files * _LOADS_OF_A_FILE)
     if not repository.config_exists(primary):
+        from brevetti_hydra.config.files.faults import config_not_found
+
         raise config_not_found(primary, repository)
     return SearchPath(repository, primary, project.budget)
 
@@ -293,6 +294,8 @@ def _is_group_choice(argument: Argument, repository: _hydra.Repository) -> bool:
         # What stands in quotes and brackets is the key of a mapping, and may hold anything.
         name = argument.key.partition("[")[0]
         if "/" in name or "@" in name:
+            from brevetti_hydra.config.files.faults import unknown_group
+
             raise unknown_group(argument, repository)
         return False
     return parsed.is_sweep_override() or not isinstance(parsed.value(), dict)
@@ -310,12 +313,16 @@ def _check_choices(groups: Sequence[Argument], repository: _hydra.Repository) ->
             continue
         value = parsed.value()
         if value is None:
+            from brevetti_hydra.config.files.faults import no_option
+
             problems.append(no_option(argument))
             continue
         for option in value if isinstance(value, list) else [value]:
             if "${" in str(option):
                 continue
             if not isinstance(option, str) or not repository.config_exists(f"{group}/{option}"):
+                from brevetti_hydra.config.files.faults import unknown_option
+
                 problems.append(unknown_option(group, str(option), argument.origin, repository))
     if problems:
         raise ConfigErrors(problems)

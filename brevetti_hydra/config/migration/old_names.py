@@ -19,7 +19,7 @@ from brevetti_hydra.errors import (
     OverrideSyntaxError,
     UnknownSettingError,
 )
-from brevetti_hydra.migrations import JobMove, Removal, Substitution, read_key
+from brevetti_hydra.migrations import JobMove, Removal, Substitution
 from brevetti_hydra.settings import RESERVED_NODES
 
 if TYPE_CHECKING:
@@ -178,28 +178,20 @@ class OldNames:
     def _former_of(self, problem: BrevettiHydraError) -> Former | None:
         if isinstance(problem, InvalidSettingError):
             return self._former_value_of(problem)
-        named = re.fullmatch(r"no setting '(.+)'", problem.message)
-        if named is None or not isinstance(problem, UnknownSettingError):
+        if not isinstance(problem, UnknownSettingError) or not problem.key:
             return None
-        try:
-            return self.former(read_key(named[1]))
-        except MigrationError:
-            return None
+        return self.former(tuple(map(str, problem.key)))
 
-    def _former_value_of(self, problem: BrevettiHydraError) -> Former | None:
+    def _former_value_of(self, problem: InvalidSettingError) -> Former | None:
         """Tell how a value is written now, where a table of a step has it."""
-        named = re.fullmatch(r"'(.+?)' must .+, but is '(.*)'", problem.message)
-        try:
-            path = read_key(named[1]) if named is not None else ()
-        except MigrationError:
-            return None
-        if named is None:
+        given = re.search(r", but is '(.*)'$", problem.message)
+        if given is None:
             return None
         for number, change in self._tables.project.between(1, self._target):
-            is_meant = isinstance(change, Substitution) and change.old == path
-            new = _written_since(change, named[2]) if is_meant else None
+            is_meant = isinstance(change, Substitution) and change.old == problem.key
+            new = _written_since(change, given[1]) if is_meant else None
             if new is not None:
-                text = f"'{named[2]}' is written '{new}' since version {number + 1}"
+                text = f"'{given[1]}' is written '{new}' since version {number + 1}"
                 return Former(text, number)
         return None
 

@@ -55,6 +55,7 @@ def unknown_setting(
             notes = [f"{place} has {quote_all(names)}"]
     return UnknownSettingError(
         f"no setting '{dotted((*prefix, *path))}'",
+        key=(*prefix, *path),
         where=origin.place() if origin is not None else None,
         notes=notes,
         hint=hint,

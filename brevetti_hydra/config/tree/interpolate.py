@@ -173,16 +173,21 @@ class _Resolver:
         if missing or MISSING in reason:
             return MissingSettingError(
                 f"'{dotted(path)}' refers to a setting that has no value",
+                key=path,
                 where=node.origin.place(),
                 notes=[f"it is {text}"],
             )
-        note, hint = self._explained(reason)
-        return InterpolationError(
+        variable = re.search(r"Environment variable '([^']+)' not found", reason)
+        note, hint = _unset(variable[1]) if variable else self._explained(reason)
+        problem = InterpolationError(
             f"'{dotted(path)}' does not resolve: {text}",
+            key=path,
             where=node.origin.place(),
             notes=[note],
             hint=hint,
         )
+        problem.variable = variable[1] if variable else None
+        return problem
 
     @cached_property
     def _names(self) -> list[str]:
@@ -203,12 +208,6 @@ class _Resolver:
             nearest = similar_name(name, self._names) if is_told else None
             hint = f"a similar name exists: '{nearest}'" if nearest else None
             return f"there is no key '{name}'", hint
-        variable = re.search(r"Environment variable '([^']+)' not found", reason)
-        if variable:
-            return (
-                f"the environment variable '{variable[1]}' is not set",
-                f"set it, or name what to take instead: ${{oc.env:{variable[1]},default}}",
-            )
         if "Recursive interpolation" in reason:
             return "in the end it refers to itself", None
         resolver = re.search(r"Unsupported interpolation type (\S+)", reason)
@@ -223,6 +222,13 @@ class _Resolver:
             return form, r"write \${ where the text itself is meant"
         is_internal = "raised while resolving interpolation" in reason
         return "the resolver does not take what it is given" if is_internal else reason, None
+
+
+def _unset(variable: str) -> tuple[str, str]:
+    return (
+        f"the environment variable '{variable}' is not set",
+        f"set it, or name what to take instead: ${{oc.env:{variable},default}}",
+    )
 
 
 def escaped(node: Node, hydra_values: Mapping[str, str]) -> Any:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from brevetti_hydra.config import find_project, list_groups, open_repository, read_argv
+from brevetti_hydra.config import find_project, open_repository, read_argv
+from brevetti_hydra.config.files.groups import list_groups
 from brevetti_hydra.config.files.search import shipped_folder
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from brevetti_hydra.config import list_groups, open_repository, read_argv, read_overrides
+from brevetti_hydra.config import open_repository, read_argv, read_overrides
 from brevetti_hydra.config.describe import cfg_text, describe_settings
 from brevetti_hydra.config.explaining.explain import explain
+from brevetti_hydra.config.files.groups import list_groups
 from brevetti_hydra.config.project import find_project
 from brevetti_hydra.config.recorded import recorded_tree
 from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors, OverBudgetError
