@@ -22,12 +22,13 @@ _LEADING = frozenset({"--json", "--json=document", "--json=lines", "--traceback"
 
 # What the flags of a run's line and the container arguments take; a test looks that the reader of
 # the line takes it too.
+_TOPICS = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 _FLAG_VALUES = {
     "--json=": ("document", "lines"),
     "-c": ("job", "hydra", "all"),
     "--cfg": ("job", "hydra", "all"),
-    "-i": ("all", "config", "defaults", "defaults-tree", "searchpath"),
-    "--info": ("all", "config", "defaults", "defaults-tree", "searchpath"),
+    "-i": _TOPICS,
+    "--info": _TOPICS,
 }
 _OPTIONAL_VALUES = frozenset({"-i", "--info"})
 _FOLDER_FLAGS = frozenset(

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._text import plain_text
 from brevetti_hydra.completion import cache
-from brevetti_hydra.completion.folders import project_folder, shipped_folder
+from brevetti_hydra.completion.folders import shipped_folder
+from brevetti_hydra.completion.tables import class_name
 from brevetti_hydra.config.models.fields import Shape, default_of
 from brevetti_hydra.config.models.job_shapes import class_shapes
 from brevetti_hydra.config.safety.masks import masked_value
@@ -147,7 +148,7 @@ def keep_class(job_class: type, target: str, folder: str | os.PathLike[str]) -> 
         folder: Where the command was started.
     """
     try:
-        name = f"{project_folder(os.path.abspath(folder))} {target.replace(':', '.')}"
+        name = class_name(target, os.path.abspath(folder))
         kept = cache.load(os.environ, "class", name)
         files = kept.get("files")
         is_fresh = isinstance(files, dict) and bool(files) and files == cache.stamps(files)

@@ -28,9 +28,9 @@ def shipped() -> dict[str, Any]:
     return document
 
 
-def class_name(target: str, place: Place) -> str:
+def class_name(target: str, folder: str) -> str:
     """Name a class in the cache: the project that it is loaded from, and the class."""
-    return f"{project_folder(place.folder)} {target.strip().replace(':', '.')}"
+    return f"{project_folder(folder)} {target.strip().replace(':', '.')}"
 
 
 def class_keys(target: str, place: Place, document: dict[str, Any]) -> dict[str, Node]:
@@ -44,7 +44,7 @@ def class_keys(target: str, place: Place, document: dict[str, Any]) -> dict[str,
     known = document["classes"].get(target.replace(":", "."))
     if known is not None:
         return dict(known)
-    name = class_name(target, place)
+    name = class_name(target, place.folder)
     kept = cache.load(place.environ, "class", name)
     files, keys = kept.get("files"), kept.get("keys")
     if isinstance(files, dict) and isinstance(keys, dict) and files == cache.stamps(files):

@@ -331,7 +331,7 @@ def _load_class(
     if job_class is None:
         named = _named_target(steering)
         if named is None:
-            raise _no_job(composition)
+            raise _no_job()
         target, origin = named
         if composition.migrations is not None:
             target = _moved(composition, target)
@@ -408,8 +408,7 @@ def _hydra_values(composition: Composition) -> dict[str, str]:
     return served
 
 
-def _no_job(composition: Composition) -> NoJobChosenError:
-    del composition
+def _no_job() -> NoJobChosenError:
     return NoJobChosenError(
         "no job is chosen",
         hint="name one: job=classifier, or job=my_package.module:MyJob (--help lists them)",

@@ -65,6 +65,18 @@ def test_it_prints_the_root_schema(call: Callable[..., Any], folder: Path) -> No
     assert before == contents(folder)
 
 
+def test_links_that_lead_in_circles_end(call: Callable[..., Any], folder: Path) -> None:
+    """Groups without end are an error, as for every other command."""
+    for name in ("one", "two"):
+        (folder / "conf" / name).symlink_to(".")
+
+    for words in ((), ("--out", "schemas")):
+        answer = call("config", "schema", *words)
+
+        assert 2 == answer.code
+        assert "more than 1,000 groups" in answer.err
+
+
 def test_it_writes_schemas_and_says_which_line(call: Callable[..., Any], folder: Path) -> None:
     """With a folder there is a schema for each kind of file; the files themselves stay."""
     before = contents(folder)

@@ -9,6 +9,7 @@ import pytest
 from brevetti_hydra.cli.commands import COMMANDS
 from brevetti_hydra.completion import commands
 from brevetti_hydra.config import read_argv
+from brevetti_hydra.config.command_line import overrides
 from brevetti_hydra.run.folders import RunFolder, new_run_id, short_id_of
 
 if TYPE_CHECKING:
@@ -135,9 +136,11 @@ def test_folders_of_runs_are_read_as_they_are_named(runs: Project) -> None:
 
 
 def test_values_of_flags_are_what_the_reader_takes() -> None:
-    """Each value that is offered behind a flag of a run's line is accepted there."""
+    """Each value that is offered behind a flag of a run's line is accepted there, and none lacks."""
     for flag, values in commands._FLAG_VALUES.items():
         for value in values:
             words = [f"{flag}{value}"] if flag.endswith("=") else [flag, value]
             flags = read_argv(words).flags
             assert value in flags
+    offered = {flag.strip("-="): values for flag, values in commands._FLAG_VALUES.items()}
+    assert overrides._CHOICES == {name: offered[name] for name in overrides._CHOICES}

@@ -15,6 +15,7 @@ from brevetti_hydra.config.editor.defaults_schema import DefaultsSchemas
 from brevetti_hydra.config.editor.node_schema import Schema
 from brevetti_hydra.config.editor.tree_schema import KnownJob, KnownVersions, tree_schema
 from brevetti_hydra.config.files.claimed_job import claimed_job
+from brevetti_hydra.config.files.groups import group_names
 from brevetti_hydra.config.files.packages import Package, relocations, written_package
 from brevetti_hydra.config.files.search import SHIPPED
 from brevetti_hydra.config.files.source import FolderSource
@@ -102,7 +103,8 @@ def editor_schemas(
             files of other jobs are left out.
 
     Raises:
-        BrevettiHydraError: The job that is named cannot be loaded.
+        BrevettiHydraError: The job that is named cannot be loaded, or the search path has more
+            groups than the budget allows.
     """
     jobs = _Jobs(search, project, base, job)
     unread: list[BrevettiHydraError] = []
@@ -149,7 +151,8 @@ def job_schema(
         The schema, and the problems of jobs that are left out.
 
     Raises:
-        BrevettiHydraError: The job that is named cannot be loaded.
+        BrevettiHydraError: The job that is named cannot be loaded, or the search path has more
+            groups than the budget allows.
     """
     jobs = _Jobs(search, project, base, job)
     schema = tree_schema(
@@ -266,10 +269,12 @@ def _versions(search: SearchPath, project: Project) -> KnownVersions:
 
 def _option_names(search: SearchPath, group: str) -> list[str]:
     """Name the options of a group and of the groups in it."""
-    names: list[str] = [*search.repository.get_group_options(group)]
-    for inner in search.repository.get_group_options(group, _hydra.ObjectType.GROUP):
-        names += [f"{inner}/{name}" for name in _option_names(search, f"{group}/{inner}")]
-    return names
+    groups = [each for each in group_names(search) if f"{each}/".startswith(f"{group}/")]
+    return [
+        f"{each}/{name}".removeprefix(f"{group}/")
+        for each in groups
+        for name in search.repository.get_group_options(each)
+    ]
 
 
 def _documents(
@@ -277,10 +282,11 @@ def _documents(
 ) -> Iterator[tuple[str, tuple[FolderSource, Document]]]:
     """Read every file of the search path, those that are shadowed left out."""
     seen: set[str] = set()
+    groups = ["", *group_names(search)]
     for source in search.repository.get_sources():
         if not isinstance(source, FolderSource):
             continue
-        for path in _config_paths(source, ""):
+        for path in _config_paths(source, groups):
             if path in seen:
                 continue
             seen.add(path)
@@ -290,12 +296,10 @@ def _documents(
                 problems.append(error)
 
 
-def _config_paths(source: FolderSource, group: str) -> Iterator[str]:
-    prefix = f"{group}/" if group else ""
-    for name in source.list(group, _hydra.ObjectType.CONFIG):
-        yield f"{prefix}{name}"
-    for name in source.list(group, _hydra.ObjectType.GROUP):
-        yield from _config_paths(source, f"{prefix}{name}")
+def _config_paths(source: FolderSource, groups: Sequence[str]) -> Iterator[str]:
+    for group in groups:
+        for name in source.list(group, _hydra.ObjectType.CONFIG):
+            yield f"{group}/{name}".lstrip("/")
 
 
 def _packages(

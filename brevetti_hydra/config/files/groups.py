@@ -12,7 +12,7 @@ from brevetti_hydra.errors import BrevettiHydraError
 if TYPE_CHECKING:
     from brevetti_hydra.config.files.search import SearchPath
 
-__all__ = ["Group", "Option", "list_groups"]
+__all__ = ["Group", "Option", "group_names", "list_groups"]
 
 
 class Option(NamedTuple):
@@ -36,6 +36,20 @@ def list_groups(search: SearchPath) -> list[Group]:
     Raises:
         OverBudgetError: The search path has more groups than the budget allows.
     """
+    groups = []
+    for name in group_names(search):
+        options = search.repository.get_group_options(name)
+        groups.append(Group(name, tuple(_option(search, name, option) for option in options)))
+    return [group for group in groups if group.options]
+
+
+def group_names(search: SearchPath) -> list[str]:
+    """Name every group, those without options too, sorted.
+
+    Raises:
+        OverBudgetError: There are more than the budget allows; links that lead in a circle make
+            groups without end.
+    """
     names: set[str] = set()
     pending = [""]
     while pending:
@@ -48,11 +62,7 @@ def list_groups(search: SearchPath) -> list[Group]:
                     pending.append(full)
                 if len(names) > search.budget.groups:
                     raise too_many_groups(source.path, search.budget)
-    groups = []
-    for name in sorted(names):
-        options = search.repository.get_group_options(name)
-        groups.append(Group(name, tuple(_option(search, name, option) for option in options)))
-    return [group for group in groups if group.options]
+    return sorted(names)
 
 
 def _option(search: SearchPath, group: str, name: str) -> Option:
