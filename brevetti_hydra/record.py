@@ -221,7 +221,7 @@ class Snapshot(_Model):
         None, description="the working directory of the start; relative buckets mean it"
     )
     short_command: tuple[str, ...] = Field(
-        (), description="the command line without overrides that had no effect; () if all had"
+        (), description="the command line without overrides that had no effect; () if each had"
     )
     left_out: tuple[IneffectiveOverride, ...] = ()
     sources: tuple[SourceFile, ...] = ()

@@ -45,7 +45,7 @@ class RunPlan:
         sources: The YAML that took part.
         overrides: The command-line overrides, as given, without secrets.
         command: The command line, without secrets.
-        short_command: The same without the overrides that had no effect; empty where all had.
+        short_command: The same without the overrides that had no effect; empty where each had one.
         left_out: Those overrides, as shown, each with the reason.
         job_node: The `job` node.
         platform_node: The `platform` node.
