@@ -276,9 +276,14 @@ class UnknownSettingError(SettingError):
 
 
 class InvalidSettingError(SettingError):
-    """A value that the setting's type or bounds refuse."""
+    """A value that the setting's type or bounds refuse.
+
+    Attributes:
+        given: The text that was refused; None where it is no text, or may not be shown.
+    """
 
     code = "invalid-setting"
+    given: str | None = None
 
 
 class MissingSettingError(SettingError):

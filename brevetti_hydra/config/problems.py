@@ -208,13 +208,16 @@ def _problem(
         faults = [_without_value(fault, hidden) for fault in faults]
     elif is_secret:
         faults = [_without_value(fault, MASK) for fault in faults]
-    return InvalidSettingError(
-        f"'{name}' {_complaint(faults, given or _shown(_input(faults[0], place)))}",
+    refused = None if given else _input(faults[0], place)
+    problem = InvalidSettingError(
+        f"'{name}' {_complaint(faults, given or _shown(refused))}",
         key=(*prefix, *path),
         where=origin.place() if origin is not None else None,
         notes=notes,
         hint=None if is_secret else _hint(kind, faults[0], origin, name, place) or None,
     )
+    problem.given = refused if isinstance(refused, str) else None
+    return problem
 
 
 def _from_environment(path: tuple[str, ...], resolution: Resolution) -> str | None:
@@ -273,12 +276,14 @@ def _wrong_variant(
             hint=f"give it: {name}={next(iter(variants), '...')}",
         )
     nearest = similar_name(str(chosen), variants)
-    return InvalidSettingError(
+    problem = InvalidSettingError(
         f"'{name}' must be {known}, but is {_shown(chosen)}",
         key=keys,
         where=where,
         hint=f"a similar name exists: '{nearest}'" if nearest else None,
     )
+    problem.given = chosen if isinstance(chosen, str) else None
+    return problem
 
 
 def _complaint(faults: Sequence[Any], shown: str) -> str:

@@ -13,6 +13,7 @@ from brevetti_hydra.config.command_line.overrides import split_key
 from brevetti_hydra.config.command_line.values import json_or_text
 from brevetti_hydra.config.models.job_shapes import shape_at
 from brevetti_hydra.config.safety.masks import (
+    hidden_line,
     is_reference,
     literal_words,
     masked_argument,
@@ -263,7 +264,7 @@ def hide_secrets(
         place = problem.where
         if place is not None:
             is_hidden = place.line is not None and _line(place.label) in lines
-            excerpt = _without_value(place.excerpt) if is_hidden else place.excerpt
+            excerpt = hidden_line(place.excerpt) if is_hidden else place.excerpt
             problem.where = Place(escape_control(place.label), place.line, excerpt)
         masking.error(problem)
     return problems
@@ -281,8 +282,3 @@ def hide_by_look(error: BrevettiHydraError) -> None:
 def _line(label: str) -> str:
     """Give the place without its column."""
     return label.rpartition(":")[0]
-
-
-def _without_value(excerpt: str) -> str:
-    key, colon, _ = excerpt.partition(":")
-    return f"{key}: {MASK}" if colon else MASK

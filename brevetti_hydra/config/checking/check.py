@@ -118,6 +118,8 @@ class _Check:
         self._documents = self._files.documents
         self._preferred: dict[str, _Context] = {}
         self._tries: dict[str, list[_Try]] = {}
+        self._choosing: set[str] = set()
+        self._contexts: list[_Context] = []
         self._not_judged = 0
 
     def run(self) -> Report:
@@ -143,11 +145,10 @@ class _Check:
     def _judge_jobs(self) -> None:
         alone = self._judge.outcome()
         own, shipped = self._job_choices()
-        self._contexts: list[_Context] = [()] if alone.has_job else []
+        self._contexts = [()] if alone.has_job else []
         if not alone.is_jobless:
             self._tell((), alone)
-        line = any(a.key in {"job", "job._target_"} for a in self._request.arguments)
-        if line:
+        if any(a.key in {"job", "job._target_"} for a in self._request.arguments):
             own, shipped = [], []
         for choice in own:
             self._done += 1

@@ -6,9 +6,10 @@ import difflib
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from brevetti_hydra._masks import MASK, Masking, without_word
+from brevetti_hydra._masks import Masking, without_word
 from brevetti_hydra._text import escape_control
 from brevetti_hydra.config.safety.masks import (
+    hidden_line,
     is_reference,
     is_secret_name,
     masked_line,
@@ -88,8 +89,7 @@ class _Hidden(NamedTuple):
         text = line.rstrip("\r\n")
         end = line[len(text) :]
         if is_whole:
-            key, colon, _ = text.partition(":")
-            return f"{key}: {MASK}{end}" if colon else f"{MASK}{end}"
+            return hidden_line(text) + end
         text = Masking(self.texts).text(masked_line(text))
         for secret in self.texts:
             text = without_word(text, secret)

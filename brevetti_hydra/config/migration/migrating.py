@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from brevetti_hydra._masks import MASK
 from brevetti_hydra.config.migration.conversions import converted, scaled
-from brevetti_hydra.config.safety.masks import is_secret_name, masked_line
+from brevetti_hydra.config.safety.masks import hidden_line, is_secret_name, masked_line
 from brevetti_hydra.config.tree.interpolate import has_reference
 from brevetti_hydra.config.tree.origins import Node, Origin, Path, dotted, node_of, walk
 from brevetti_hydra.config.tree.references import References
@@ -328,10 +327,6 @@ def _hide_by_name(error: BrevettiHydraError, change: Change) -> None:
     if error.where is None or not error.where.excerpt or isinstance(change, JobMove):
         return
     paths = (change.old, *_becomes(change))
-    excerpt = error.where.excerpt
-    if any(is_secret_name(key) for path in paths for key in path):
-        key, colon, _ = excerpt.partition(":")
-        hidden = f"{key}: {MASK}" if colon else MASK
-        error.where = error.where._replace(excerpt=hidden)
-    else:
-        error.where = error.where._replace(excerpt=masked_line(excerpt))
+    is_secret = any(is_secret_name(key) for path in paths for key in path)
+    mask = hidden_line if is_secret else masked_line
+    error.where = error.where._replace(excerpt=mask(error.where.excerpt))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra.config.command_line.overrides import Argument, split_key
@@ -184,14 +183,14 @@ class OldNames:
 
     def _former_value_of(self, problem: InvalidSettingError) -> Former | None:
         """Tell how a value is written now, where a table of a step has it."""
-        given = re.search(r", but is '(.*)'$", problem.message)
+        given = problem.given
         if given is None:
             return None
         for number, change in self._tables.project.between(1, self._target):
             is_meant = isinstance(change, Substitution) and change.old == problem.key
-            new = _written_since(change, given[1]) if is_meant else None
+            new = _written_since(change, given) if is_meant else None
             if new is not None:
-                text = f"'{given[1]}' is written '{new}' since version {number + 1}"
+                text = f"'{given}' is written '{new}' since version {number + 1}"
                 return Former(text, number)
         return None
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.config.models.fields import Shape
 
 __all__ = [
+    "hidden_line",
     "is_reference",
     "is_secret_name",
     "literal_words",
@@ -59,6 +60,12 @@ def masked_argument(text: str) -> str:
 def masked_line(text: str) -> str:
     """Write a line without what looks like a secret; of what follows on it nothing is shown."""
     return Masking().text(re.sub(_INSIDE, rf"\g<1>{MASK}", text))
+
+
+def hidden_line(line: str) -> str:
+    """Write a line of YAML that holds a secret: its key, and nothing of its value."""
+    key, colon, _ = line.partition(":")
+    return f"{key}: {MASK}" if colon else MASK
 
 
 def is_secret_name(name: str) -> bool:
