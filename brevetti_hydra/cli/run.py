@@ -93,9 +93,8 @@ def _answer(request: Request, folder: Path, reply: Reply) -> int:
     text = answer(request, composed, "brevetti-hydra") or ""
     for composition in compositions:
         keep_settings(composition.job_class, composition.target, folder)
-        for told in (composition.migrations, composition.old_names):
-            for line in told.notices if told is not None else ():
-                reply.notice(f"warning: {line}")
+        for line in composition.notices:
+            reply.notice(f"warning: {line}")
     reply.say(text)
     reply.answer(_document(request, text, compositions))
     return 0

@@ -157,6 +157,18 @@ CASES = {
         ("-cd", "more"),
         code=0,
     ),
+    "versions": Case(
+        {
+            **BASE,
+            "pyproject.toml": "[tool.brevetti_hydra]\nmigrations = 'steps:MIGRATIONS'\n",
+            "steps.py": "from brevetti_hydra.migrations import Migrations, rename, step\n"
+            "MIGRATIONS = Migrations(step(1, rename('passes', 'epochs')))\n",
+            "conf/experiment/new.yaml": ROOT + "config_version: 2\nepochs: 3\n",
+            "conf/experiment/newer.yaml": ROOT + "config_version: 9\nepochs: 3\n",
+            "conf/experiment/none.yaml": ROOT + "passes: 3\n",
+            "conf/experiment/old.yaml": ROOT + "config_version: 1\npasses: 3\n",
+        }
+    ),
     "secrets": Case(
         {
             **BASE,

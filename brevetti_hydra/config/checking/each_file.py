@@ -37,6 +37,7 @@ class Files:
         self.documents: dict[str, Document] = {}
         self.mended: set[str] = set()
         self.unreadable: set[str] = set()
+        self._newer: set[str] = set()
         self._ledger = ledger
         self._secrets = secrets
 
@@ -57,6 +58,7 @@ class Files:
             self._keep(search, path, *without_lost(documents[path], path, search.repository))
         for path, (document, error) in newer_files(opened.project, documents).items():
             self._keep(search, path, document, [error])
+            self._newer.add(path)
         for path, (document, error) in break_circles(documents).items():
             self._keep(search, path, document, [error])
 
@@ -78,7 +80,8 @@ class Files:
                 self._secrets.append(secret)
                 self._ledger.add_secret(finding)
         primary = opened.search.document(opened.search.primary)
-        for finding in version_findings(opened.project, own, primary):
+        told = {path: document for path, document in own.items() if path not in self._newer}
+        for finding in version_findings(opened.project, told, primary):
             self._ledger.add(finding)
 
     def _keep(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.config.command_line.overrides import Argument
     from brevetti_hydra.config.models.fields import Shape
 
-__all__ = ["json_or_text", "literal_value", "override_value"]
+__all__ = ["json_or_text", "literal_value", "override_value", "typed_text"]
 
 # A list or mapping of plain words.
 _FLAT = r"[\[{][^\[\]{}()'\"\\$]*[\]}]"
@@ -144,3 +144,20 @@ def _with_texts(value: Any, text: str, shape: Shape | None) -> Any:
         read = zip(value.values(), pairs, strict=True)
         return {key: v if v is None else part for v, (key, part) in read}
     return value
+
+
+def typed_text(value: Any, shape: Shape | None) -> Any:
+    """Give a resolved text as the setting's type reads it: `${oc.env:N}` is text, an int an int.
+
+    What the type does not take stays as it is, for the validation to judge.
+    """
+    if not isinstance(value, str) or shape is None or shape.is_text or shape.is_container:
+        return value
+    # Imported here: only an explanation of an interpolation asks.
+    from pydantic import PydanticUserError, TypeAdapter, ValidationError
+    from pydantic_core import to_jsonable_python
+
+    try:
+        return to_jsonable_python(TypeAdapter(shape.annotation).validate_python(value))
+    except (ValidationError, PydanticUserError):
+        return value

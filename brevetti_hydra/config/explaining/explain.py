@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._masks import MASK, Masking
+from brevetti_hydra.config.command_line.values import typed_text
 from brevetti_hydra.config.explaining.asked import split_asked
 from brevetti_hydra.config.explaining.explanation import (
     Explanation,
@@ -262,7 +263,7 @@ class _Explainer:
             return self._shown(node.plain(), place)
         if holds_secret(self._composition, node, place.path):
             return MASK
-        return self._shown(resolution.values[place.path], place)
+        return self._shown(typed_text(resolution.values[place.path], place.shape), place)
 
     def _shown(self, value: Any, place: Place, *, is_written: bool = False) -> Any:
         """Mask the secrets in a value: by its class, by its key's name, and by content."""
