@@ -33,11 +33,12 @@ Arguments:
   --job_id ID           an existing job          --cache_path DIR  where remote files are kept
 Flags:
   -h, --help            this help                -c, --cfg job     print the composed configuration
-  -i, --info            which files take part        --resolve       with interpolations resolved
+  -i, --info [PART]     what it is made of           --resolve       with interpolations resolved
   -cd, --config-dir     a folder of YAML             -p, --package   only this node
   -cp, --config-path    instead of ./conf        --debug           debugger on failure
   -cn, --config-name    another primary config   --traceback       the whole chain of an error
-  --json                one JSON document        --version         the version"""
+  --json                one JSON document        --version         the version
+  --allow-lossy         take files of older versions also where something is lost by it"""
 
 
 def answer(request: Request, composed: Callable[[], Composition], program: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pytest
 
 from brevetti_hydra.cli.commands import COMMANDS
 from brevetti_hydra.cli.help import FLAGS
+from brevetti_hydra.config.answers import FLAGS_TEXT
 from brevetti_hydra.config.command_line.overrides import _FLAGS
 
 if TYPE_CHECKING:
@@ -78,6 +80,13 @@ def test_flags_are_explained() -> None:
     explained = {name.split()[0] for names in FLAGS for name in names.split(", ")}
 
     assert set(_FLAGS) - {"-m", "--multirun"} == explained
+
+
+def test_the_help_of_a_script_explains_every_flag() -> None:
+    """What the reader of a line knows, `python train.py --help` says too."""
+    explained = set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", FLAGS_TEXT))
+
+    assert set() == set(_FLAGS) - {"-m", "--multirun"} - explained
 
 
 def test_version(call: Callable[..., Any], runs_dir: Path) -> None:
