@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from brevetti_hydra._clock import SYSTEM_CLOCK, parse_utc
 from brevetti_hydra._text import plural
 from brevetti_hydra.cli.arguments import CommandParser, add_root
+from brevetti_hydra.cli.explanations import value_text
 from brevetti_hydra.cli.paths import printable
 from brevetti_hydra.cli.text import (
     columns,
@@ -137,10 +138,11 @@ def _unwritten(record: RunRecord) -> str:
 
 
 def _settings(settings: Mapping[str, Any], origins: Mapping[str, list[str]]) -> list[str]:
-    flat = flatten("", settings)
+    # As in `explain`: an empty list is no empty text.
+    flat = {key: value_text(value) for key, value in flatten("", settings).items()}
     if not origins:
         return _pairs(flat)
-    rows = [[key, _cell(value), _origin(origins, key)] for key, value in flat.items()]
+    rows = [[key, value, _origin(origins, key)] for key, value in flat.items()]
     return columns(("setting", "value", "set by, then what it replaced"), rows) if rows else []
 
 

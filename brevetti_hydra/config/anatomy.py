@@ -82,7 +82,8 @@ def describe_anatomy(
 
 
 def _summary(composition: Composition) -> str:
-    options = " ".join(f"{group}={option}" for group, option in sorted(composition.choices.items()))
+    choices = sorted(composition.choices.items())
+    options = " ".join(f"{group}={option or 'null'}" for group, option in choices)
     rows = [("project", str(composition.project.folder)), ("job", composition.target)]
     return "Summary\n" + table([*rows, ("options", options)])
 

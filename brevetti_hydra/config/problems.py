@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,10 @@ _BOUND_TYPES = {
     *("too_short", "too_long", "string_too_short", "string_too_long"),
 }
 
+# "Tuple should have at most 2 items after validation, not 3"
+_LENGTH = re.compile(r" should have at (most|least) (\d+) items? after validation, not (.+)")
+# A value that is another key's.
+_REFERENCE = re.compile(r"\s*\$\{([\w.]+)\}\s*")
 # Nobody reads more, and finding the similar names of 20,000 unknown keys takes minutes.
 _MOST_TOLD = 100
 
@@ -195,12 +200,31 @@ def _problem(
         )
     if kind in _TAG_TYPES:
         return _wrong_variant(path, prefix, shape, tree)
-    is_secret = place is not None and place.holds_secret
     if covered is not None:
+        is_secret = place is not None and place.holds_secret
         value = MASK if is_secret else _shown(covered.plain())
         notes.insert(0, f"it replaces {name}={value} from {covered.origin.label}")
     if origin is not None and origin.note:
         notes.append(origin.note)
+    return _invalid((*prefix, *path), faults, origin, notes, place, tree, prefix, resolution)
+
+
+def _invalid(
+    whole: tuple[Any, ...],
+    faults: Sequence[Any],
+    origin: Origin | None,
+    notes: list[str],
+    place: Shape | None,
+    tree: Node,
+    prefix: tuple[str, ...],
+    resolution: Resolution,
+) -> SettingError:
+    """Say what is wrong with a value, without it where it is secret."""
+    name, keys, kind = dotted(whole), names_in(whole[len(prefix) :]), faults[0]["type"]
+    is_secret = place is not None and place.holds_secret
+    # A reserved node's tree is a part; what it refers to stands elsewhere.
+    referred = None if prefix else _referred(tree.at(keys), tree)
+    notes += [referred] if referred is not None else []
     given = "something else, not shown here" if is_secret else None
     if given is None and (hidden := _from_environment((*prefix, *keys), resolution)):
         source = tree.at(keys)
@@ -211,13 +235,25 @@ def _problem(
     refused = None if given else _input(faults[0], place)
     problem = InvalidSettingError(
         f"'{name}' {_complaint(faults, given or _shown(refused))}",
-        key=(*prefix, *path),
+        key=whole,
         where=origin.place() if origin is not None else None,
         notes=notes,
-        hint=None if is_secret else _hint(kind, faults[0], origin, name, place) or None,
+        # What a reference brings cannot be quoted.
+        hint=None
+        if is_secret or (referred and kind == "string_type")
+        else _hint(kind, faults[0], origin, name, place) or None,
     )
     problem.given = refused if isinstance(refused, str) else None
     return problem
+
+
+def _referred(node: Node | None, tree: Node) -> str | None:
+    """Say who wrote what a value refers to: there, the mistake is mended."""
+    found = _REFERENCE.fullmatch(node.value) if node and isinstance(node.value, str) else None
+    target = tree.at(tuple(found[1].split("."))) if found is not None else None
+    if found is None or target is None or target.origin.kind == "default":
+        return None
+    return f"{found[0].strip()} is what {target.origin.label} says"
 
 
 def _from_environment(path: tuple[str, ...], resolution: Resolution) -> str | None:
@@ -295,6 +331,11 @@ def _complaint(faults: Sequence[Any], shown: str) -> str:
     message = str(first["msg"])
     if first["type"] in {"value_error", "assertion_error"}:
         return f"is refused: {message.partition(', ')[2] or message}; it is {shown}"
+    length = _LENGTH.search(message)
+    if length is not None:
+        most, wanted, given = length.groups()
+        noun = "element" if wanted == "1" else "elements"
+        return f"must have at {most} {wanted} {noun}, but has {given}: {shown}"
     if message.startswith("Input should be "):
         return f"must be {message.removeprefix('Input should be ')}, but is {shown}"
     if message.startswith("Input should "):

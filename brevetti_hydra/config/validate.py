@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
+from brevetti_hydra._text import similar_name
 from brevetti_hydra.config.models.defaults import with_instance_defaults
 from brevetti_hydra.config.models.job_shapes import settings_class, shape_at
 from brevetti_hydra.config.recorded import recorded_at
@@ -152,8 +153,12 @@ def _validated(
 
 
 def _with_header_hint(problem: SettingError, composition: Composition) -> SettingError:
-    """Say what is missing where a group's file put its keys under the group's own name."""
+    """Name the group that may be meant, and what its file lacks where its keys are unknown."""
     group = "/".join(map(str, problem.key))
+    is_nothing_like = (problem.hint or "").startswith("see --help")
+    similar = similar_name(group, composition.choices) if is_nothing_like else None
+    if similar is not None and isinstance(problem, UnknownSettingError):
+        problem.hint = f"a group has a similar name: '{similar}'"
     option = composition.choices.get(group)
     if isinstance(problem, UnknownSettingError) and option is not None:
         problem.hint = (

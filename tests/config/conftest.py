@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -108,10 +109,19 @@ class Hidden(JobSettings):
     deep: dict[str, list[Secret]] = Field({})
 
 
+class Sized(JobSettings):
+    """Lists of a certain length, and a day."""
+
+    pair: tuple[float, float] = (0.0, 1.0)
+    single: list[int] = Field([1], min_length=1)
+    day: dt.date | None = None
+
+
 MODELS: dict[str, type[JobSettings]] = {
     "Demo": Demo,
     "Required": Required,
     "Hidden": Hidden,
+    "Sized": Sized,
 }
 
 

@@ -56,6 +56,35 @@ STEPS = [
 }
 
 CASES = {
+    "hints_that_can_be_typed": Case(
+        (
+            ".rate=1",
+            "rate.=1",
+            "rate:=1",
+            "rate=0.5 epochs=4",
+            "weights={a=1}",
+            "--plain.title",
+            "--data",
+            "--layers",
+            "3,4",
+            "--weights",
+            "x",
+            "modle=big",
+        ),
+        primary("defaults:\n- model: null\n- _self_\n", **{"model/big": "hidden: 1\n"}),
+    ),
+    "wrong_by_reference": Case(
+        ("rate=x",), primary("learning: ${rate}\nlabel: ${split.devel}\nsplit:\n  devel: 0.5\n")
+    ),
+    "wrong_length": Case((), primary("pair: [1, 2, 3]\nsingle: []\n"), settings="Sized"),
+    "wrong_time_in_yaml": Case((), primary("day: 2026-13-01\n"), settings="Sized"),
+    "module_as_a_job": Case(
+        ("job=pack.jobs",), {"pack/__init__.py": "", "pack/jobs.py": JOB}, settings=None
+    ),
+    "file_as_a_job": Case(
+        ("job=pack/jobs.py:MyJob",), {"pack/__init__.py": "", "pack/jobs.py": JOB}, settings=None
+    ),
+    "class_among_imported_ones": Case(("job=jobs:MyJb",), {"jobs.py": JOB}, settings=None),
     "nothing_to_take_away": Case(
         ("~weights.b", "weights.alpha=1", "~weights.alpa", "~nodes.n.hidden"),
         primary("weights:\n  aleph: 1\nnodes:\n  n: {depth: 1}\n"),

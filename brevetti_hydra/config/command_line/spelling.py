@@ -6,6 +6,7 @@ could mean something else is an error that says how it is written.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import unicodedata
@@ -26,6 +27,7 @@ __all__ = [
     "fault_of",
     "flag_hint",
     "joined_words",
+    "json_hint",
     "no_override",
     "quoted",
     "sweep_hint",
@@ -133,6 +135,9 @@ def _key_hint(key: str, value: str) -> str:
         if value[-1:] == key[:1]:
             return f"write it without the quotes: {unquoted}={value[:-1]}"
         return f"write the key without quotes: {unquoted}={value}"
+    bare = key.strip(".:")
+    if bare != key and re.fullmatch(_KEY, bare) and value:
+        return f"write it as {_for_shell(f'{bare}={value}')}"
     if key.endswith("+"):
         return f"lists do not grow by '+='; give the whole list: {key[:-1]}=[...]"
     if "[" in key:
@@ -169,8 +174,14 @@ def value_hint(sign: str, key: str, value: str) -> str:
     plain = re.sub(r",\s*([\]}])", r"\1", plain.lstrip("= ").rstrip(",; "))
     plain = re.sub(r"^\((.*)\)$", r"[\1]", plain, flags=re.DOTALL)
     plain += _missing_brackets(plain)
-    if plain != value.strip() and _is_readable(plain):
-        return f"write it as {_for_shell(f'{sign}{key}={plain}')}"
+    if plain[:1] == "{":
+        plain = re.sub(r"(\w)\s*=\s*", r"\1: ", plain)
+    several = re.fullmatch(rf"(\S+)((?:\s+{_KEY}=\S+)+)", plain)
+    if several is not None and all(map(_is_readable, re.split(rf"\s+{_KEY}=", plain))):
+        return f"write an argument of its own for each: {sign}{key}={plain}"
+    name = key.rstrip(":")
+    if (name != key or plain != value.strip()) and _is_readable(plain):
+        return f"write it as {_for_shell(f'{sign}{name}={plain}')}"
     if plain[:1] in {"[", "{"}:
         example = '["a b", 1]' if plain[0] == "[" else '{"a b": 1}'
         return f"write JSON where a word needs quotes: --{key} '{example}'"
@@ -204,12 +215,35 @@ def sweep_hint(key: str, text: str, shape: Shape | None) -> str:
     return f"for a text with commas write {as_text}, for a list {in_list}"
 
 
+def json_hint(key: str, text: str, shape: Shape) -> str:
+    """Say how the list or mapping that somebody means is written as JSON.
+
+    Args:
+        key: The key of the argument.
+        text: What was given for it; "" where that is not to be shown.
+        shape: What the setting is.
+    """
+    words = [word for word in re.split(r"[\s,]+", text.strip("[]{}() ")) if word]
+    inner = shape.item if shape.item is not None else shape.value
+    is_text = inner is not None and inner.is_text
+    if shape.item is None:
+        example = '{"a": "b"}' if is_text else '{"a": 1}'
+    elif is_text:
+        example = json.dumps(words or ["a", "b"], ensure_ascii=False)
+    else:
+        is_number = bool(words) and all(re.fullmatch(r"-?\d+(\.\d+)?", word) for word in words)
+        example = f"[{', '.join(words)}]" if is_number else "[1, 2]"
+    return f"quote it for the shell: --{key} {shlex.quote(example)}"
+
+
 def type_hint(kind: str, value: Any, name: str, *, is_argument: bool, shape: Shape | None) -> str:
     """Say how a value of the wanted type is written, or ""."""
     time = next((t for t in sorted(_TIMES, key=len, reverse=True) if _is_about(kind, t)), None)
     if time is not None:
         shown, example = _TIMES[time]
-        return f"write {shown}, as {name}={example}"
+        if is_argument:
+            return f"write {shown}, as {name}={example}"
+        return f"write {shown}, as {name.rpartition('.')[2]}: {example}"
     if kind in {"string_type", "path_type"} and value is None:
         if not is_argument or shape is None:
             return ""

@@ -51,10 +51,12 @@ def literal_value(argument: Argument, shape: Shape | None) -> Any:
         # A dataset may be given by its bucket alone.
         if not shape.is_container or shape.model is DatasetNode:
             return value
+        from brevetti_hydra.config.command_line.spelling import json_hint
+
         raise OverrideSyntaxError(
             f"'--{argument.key}' takes JSON: {shape.type_text()}",
             where=argument.origin.place(),
-            hint=f"quote it for the shell: --{argument.key} '[1, 2]'",
+            hint=json_hint(argument.key, value if _is_shown(argument) else "", shape),
         ) from None
 
 

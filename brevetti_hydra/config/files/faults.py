@@ -54,6 +54,10 @@ def unknown_option(
         hint = f"quote it: {group}='\"{option}\"'"
     if hint is None and group == "job":
         hint = "or name a class: job=my_package.module:MyJob"
+        file = re.fullmatch(r"(?:\./)?([\w/]+)\.py(?::(\w+))?", option)
+        if file is not None:
+            module, name = file[1].replace("/", "."), file[2] or "MyJob"
+            hint = f"name a class by its module: job={module}:{name}"
     return UnknownOptionError(
         f"the group '{group}' has no option '{option}'",
         where=origin.place(),

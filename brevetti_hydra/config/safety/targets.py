@@ -25,6 +25,7 @@ from brevetti_hydra.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
     from brevetti_hydra.config.project import Project
 
@@ -288,7 +289,7 @@ def _check_same(loaded: object, located: _Located, module: str, where: Place | N
     )
 
 
-def _import(module: str, where: Place | None) -> object:
+def _import(module: str, where: Place | None) -> ModuleType:
     modules = _loading.modules = [*getattr(_loading, "modules", []), module]
     try:
         return importlib.import_module(module)
@@ -305,22 +306,33 @@ def _import(module: str, where: Place | None) -> object:
         _loading.modules = modules[:-1]
 
 
-def _get(module: object, name: str, target: str, where: Place | None, kind: str) -> object:
-    found = module
+def _is_module(name: str, package: ModuleType) -> bool:
+    folders = list(getattr(package, "__path__", ()))
+    return bool(folders) and PathFinder.find_spec(name, folders) is not None
+
+
+def _get(module: ModuleType, name: str, target: str, where: Place | None, kind: str) -> object:
+    found: object = module
     for part in name.split("."):
         if not hasattr(found, part):
             wanted = type if kind == "class" else (list, tuple)
             names = [
                 key
                 for key, value in vars(module).items()
-                if isinstance(value, wanted) and not key.startswith("__")
+                if isinstance(value, wanted)
+                and not key.startswith("__")
+                # What a module imports is hardly meant.
+                and getattr(value, "__module__", module.__name__) == module.__name__
             ]
             nearest = similar_name(name, names)
+            hint = f"a similar name exists: '{nearest}'" if nearest else None
+            if _is_module(f"{module.__name__}.{name}", module):
+                hint = f"it is a module; name a {kind} in it: {module.__name__}.{name}:NAME"
             raise TargetNotFoundError(
                 f"there is no {kind} '{name}' in the module of '{target}'",
                 where=where,
                 notes=[f"it has {quote_all(names)}"] if names else [],
-                hint=f"a similar name exists: '{nearest}'" if nearest else None,
+                hint=hint,
             )
         found = getattr(found, part)
     return found
