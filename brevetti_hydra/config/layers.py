@@ -180,7 +180,9 @@ class CommandLine:
         from brevetti_hydra.config.command_line.elements import default_at, no_such_key
 
         if default_at(path, self._shape, self._below) is None:
-            self.problems.append(no_such_key(argument, path, self._written.at(path[:-1])))
+            known = [self._written.at(path[:-1]), self.layer.at(path[:-1])]
+            names = {name for node in known if node for name in node.children or ()}
+            self.problems.append(no_such_key(argument, path, names))
 
     def _is_unknown(self, path: Path) -> bool:
         """Whether no model knows a key, or one above it, and nobody has written it."""

@@ -68,9 +68,8 @@ def default_at(path: Path, shape: Shape, below: Node) -> Node | None:
     return tree.at(path)
 
 
-def no_such_key(argument: Argument, path: Path, mapping: Node | None) -> UnknownSettingError:
+def no_such_key(argument: Argument, path: Path, names: set[str]) -> UnknownSettingError:
     """Say which keys a mapping has, where `~weights.b` names none of them."""
-    names = list((mapping.children or {}) if mapping is not None else ())
     nearest = similar_name(path[-1], names)
     name = dotted(path[:-1])
     return UnknownSettingError(
