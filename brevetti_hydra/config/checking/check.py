@@ -12,6 +12,7 @@ How an option is judged (DESIGN.md, "An option is right if a job takes it"):
 
 from __future__ import annotations
 
+import shlex
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -397,7 +398,7 @@ def _nearest(tries: Sequence[_Try]) -> _Try:
 
 
 def _found_with(choices: _Context, jobs: int) -> str:
-    words = " ".join(f"{choice.key}={choice.option}" for choice in choices)
+    words = " ".join(shlex.quote(f"{choice.key}={choice.option}") for choice in choices)
     if not words:
         return "found with the primary config alone"
     if jobs > 1:

@@ -408,4 +408,10 @@ class _Explainer:
         prefix = path[:1] if path[0] in composition.shapes else ()
         tree = composition.filled.at(prefix) or composition.filled
         shape = composition.shapes["".join(prefix)]
-        return unknown_setting(path[len(prefix) :], prefix, None, shape, tree)
+        error = unknown_setting(path[len(prefix) :], prefix, None, shape, tree)
+        names = composition.old_names
+        former = names.former(path) if names is not None else None
+        if former is not None:
+            # What became of it says more than a name that looks alike.
+            error.notes, error.hint = (former.text,), None
+        return error

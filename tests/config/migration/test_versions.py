@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from brevetti_hydra import Field, JobSettings
+from brevetti_hydra.config.explaining.explain import explain
 from brevetti_hydra.config.migration import versions
 from brevetti_hydra.config.migration.versions import load_tables
-from brevetti_hydra.errors import ConfigErrors
+from brevetti_hydra.errors import ConfigErrors, UnknownSettingError
 from brevetti_hydra.settings import HARNESS_VERSION, Secret
 
 if TYPE_CHECKING:
@@ -104,6 +105,17 @@ def test_one_line_tells_of_a_file(project: Project) -> None:
         "step 1 (learning_rate -> lr, timeout_min -> timeout_s, times 60); step 2 (lr -> optim.lr)"
     )
     assert [line] == project.compose(settings=Newest).notices
+
+
+def test_an_explanation_tells_what_became_of_an_old_name(project: Project) -> None:
+    """Asked for a name of an older version, `explain` quotes the steps."""
+    with_steps(project, brevetti="{}")
+
+    with pytest.raises(UnknownSettingError) as caught:
+        explain(project.compose(settings=Newest), ["size"])
+
+    expected = (("split into 'width', 'height' in version 3",), None)
+    assert expected == (caught.value.notes, caught.value.hint)
 
 
 def test_an_old_file_without_old_names_is_not_told_of(project: Project) -> None:
