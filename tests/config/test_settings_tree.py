@@ -488,3 +488,26 @@ def test_a_union_told_apart_by_a_function_merges_as_a_mapping(project: Any) -> N
     assert "no setting 'optim.beta'" in project.error("optim.momentum=0.3", settings=Called)
     found = project.settings(Called, "~optim.beta", "optim.momentum=0.3")
     assert {"momentum": 0.3} == found["optim"]
+
+
+class Head(JobSettings):
+    units: int = 4
+    activation: str = "relu"
+
+
+class WithHeads(JobSettings):
+    heads: dict[str, Head] = Field({})
+
+
+def test_the_values_of_an_open_mapping_have_their_defaults(project: Any) -> None:
+    """Each model in a mapping is composed with what nobody wrote of it, as a nested one is."""
+    project.write({"conf/brevetti.yaml": "heads:\n  a:\n    units: 8\n"})
+
+    composition = project.compose("heads.b={}", settings=WithHeads)
+
+    expected = {
+        "a": {"units": 8, "activation": "relu"},
+        "b": {"units": 4, "activation": "relu"},
+    }
+    assert expected == composition.tree["heads"]
+    assert ["default of Head.activation"] == composition.origins()["heads.a.activation"]

@@ -64,6 +64,11 @@ def _skeleton(tree: Node, shape: Shape) -> Node:
 def fill_defaults(tree: Node, shape: Shape) -> None:
     """Add what nobody wrote, in place: defaults as JSON-like values, `???` where required."""
     chosen = _variant(tree, shape)
+    if shape.value is not None and tree.children is not None:
+        # The values of an open mapping are models of their own, each with its defaults.
+        for value in tree.children.values():
+            fill_defaults(value, shape.value)
+        return
     if chosen is None or tree.children is None:
         return
     for field in chosen.fields.values():
