@@ -370,9 +370,16 @@ class Evaluator:
         node: Any = self._config
         for key in path:
             node = node[key]
-        if OmegaConf.is_config(node):
-            node = OmegaConf.to_container(node, resolve=True)
-        return _without_data(node)
+        return self._plain(node)
+
+    def _plain(self, node: Any) -> Any:
+        """Resolve what stands below a node; OmegaConf 2.4 writes it out without asking again."""
+        if not OmegaConf.is_config(node):
+            return node.text if isinstance(node, Data) else node
+        self._spend(1)
+        keys = list(node) if OmegaConf.is_dict(node) else range(len(node))
+        found = {k: "???" if OmegaConf.is_missing(node, k) else self._plain(node[k]) for k in keys}
+        return found if OmegaConf.is_dict(node) else list(found.values())
 
     def _watch(self, node: Any) -> None:
         if not isinstance(node, Container):
@@ -438,13 +445,3 @@ def _size(node: Any) -> int:
     if isinstance(content, (list, tuple)):
         return 1 + sum(map(_size, content))
     return 1 + len(str(content)) // _CHARACTERS_FOR_ONE
-
-
-def _without_data(value: Any) -> Any:
-    if isinstance(value, Data):
-        return value.text
-    if isinstance(value, dict):
-        return {key: _without_data(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(map(_without_data, value))
-    return value

@@ -153,10 +153,14 @@ def flag_hint(text: str, following: str | None) -> str | None:
     return f"write --{name} {value}, or {name}={value}" if equals else None
 
 
+# What lines of Hydra's messages begin with that say nothing of their own.
+_NO_FACTS = ("See http", "^", "Error pars", "Error when pars")
+
+
 def fault_of(message: str, text: str) -> str:
     """Take the fact out of Hydra's message of several lines."""
     lines = [line.strip() for line in message.splitlines()]
-    kept = [line for line in lines if line and not line.startswith(("See http", "^", "Error pars"))]
+    kept = [line for line in lines if line and not line.startswith(_NO_FACTS)]
     if any(text.count(a) != text.count(b) for a, b in ("[]", "{}", "()")):
         return "a bracket in it is not closed, or was not opened"
     if not kept or kept[0].startswith("Lexer"):

@@ -7,6 +7,7 @@ name further down the path.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -343,6 +344,9 @@ def _turned(
 ) -> dict[str, str] | None:
     """Find the group argument that the error is about, and the sign that it needs instead."""
     text = str(error)
+    # Of Hydra 1.4 the text names the file as well, which may bear the group's name.
+    repeated = re.search(r"Multiple values for (\S+?)\.\s|(\S+) appears more than once", text)
+    group = (repeated[1] or repeated[2]).partition("@")[0] if repeated is not None else None
     for argument in groups:
         if argument.sign == "~" or argument.parsed is None:
             continue
@@ -353,9 +357,8 @@ def _turned(
         is_missed = f"Could not override '{key}'. No match" in text
         if sign == "" and argument.sign != "+" and is_missed:
             return {argument.text: "+"}
-        is_repeated = "more than once" in text or "Multiple values" in text
         is_first_try = argument.text not in signs
-        if sign == "+" and is_first_try and is_repeated and argument.parsed.key_or_group in text:
+        if sign == "+" and is_first_try and argument.parsed.key_or_group == group:
             return {argument.text: ""}
     return None
 
