@@ -105,7 +105,8 @@ class Reply:
             self._write(text, is_flushed=True)
 
     def notice(self, text: str) -> None:
-        """Tell people something aside, on stderr."""
+        """Tell people something aside, on stderr, behind what was said before."""
+        self._flush()
         print(escape_control(self.masking.text(text)), file=sys.stderr, flush=True)
 
     def stream(self, result: Any) -> None:
@@ -116,15 +117,18 @@ class Reply:
     def add_error(self, error: BaseException) -> None:
         """Print an error now, and have it in the document that follows."""
         self._errors += self.masking.tree(error_fields(error))
-        if self.json is None:
-            # A full disk behind stdout must not hide the error; the last flush will tell of it.
-            with suppress(OSError, ValueError):
-                self._stdout.flush()
+        self._flush()
         print_error(error, sys.stderr, traceback=self._traceback, masking=self.masking)
 
     def hold_errors(self, fields: Iterable[dict[str, Any]]) -> None:
         """Have errors in the document that follows; what is said has told of them."""
         self._errors += self.masking.tree(list(fields))
+
+    def _flush(self) -> None:
+        if self.json is None:
+            # A full disk behind stdout must not hide what follows; the last flush will tell of it.
+            with suppress(OSError, ValueError):
+                self._stdout.flush()
 
     def answer(self, result: Any, *, ok: bool = True) -> None:
         """Print the document, with all errors added so far; without `--json`, nothing.
