@@ -28,6 +28,7 @@ __all__ = [
     "Runnable",
     "Snapshot",
     "SourceFile",
+    "TrialRef",
 ]
 
 
@@ -151,6 +152,18 @@ class JobRef(_Model):
     )
 
 
+class TrialRef(_Model):
+    """The place of a run in a sweep."""
+
+    sweep: str = Field(description="name of the sweep's folder")
+    number: int = Field(ge=0, description="in the order of the plan, from 0")
+    key: str = Field(description="digest of job, settings without seed, and repeat index")
+    repeat: int = Field(0, ge=0, description="which of the trials with the same settings")
+    objectives: tuple[str, ...] = Field(
+        (), description="metrics without which the trial has failed"
+    )
+
+
 class RunRecord(_Model):
     """One run, as its folder's `record.json` tells it.
 
@@ -187,6 +200,7 @@ class RunRecord(_Model):
     failure: Failure | None = None
     snapshot_sha256: str = ""
     journal_bytes: int = Field(0, description="how much of the journal the record tells")
+    trial: TrialRef | None = Field(None, description="its place in a sweep; None of a single run")
 
 
 class SourceFile(_Model):

@@ -1,0 +1,1 @@
+"""Launchers: what trials run in. Each stands beside its peers; `base` has the contract."""
