@@ -47,10 +47,16 @@ def execute_line(words: Sequence[str], reply: Reply) -> int:
     if git is None or _asks(request):
         return _answer(request, folder, reply)
     from brevetti_hydra.cli.start import show_log_lines, start_job
+
+    show_log_lines()
+    if request.flags.multirun:
+        from brevetti_hydra.cli.sweeping import run_sweep
+
+        git.abandon()
+        return run_sweep(request, folder, [*_program(), *words], reply)
     from brevetti_hydra.opening import open_run
     from brevetti_hydra.run.display import observe
 
-    show_log_lines()
     observers = observe()
     job = open_run(
         request,

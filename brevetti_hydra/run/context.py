@@ -58,6 +58,8 @@ class RunContext:
         observers: Iterable[Observer] = (),
         stdout_to_stderr: bool = False,
         git: GitProbe | None = None,
+        folder: RunFolder | None = None,
+        run_id: str | None = None,
     ) -> None:
         """Prepare a new run; nothing is written before `start`.
 
@@ -72,6 +74,8 @@ class RunContext:
                 takes the terminal.
             stdout_to_stderr: Send what the job prints to stderr: stdout belongs to `--json`.
             git: A look at the job's tree that was begun earlier (`git.begin_git`).
+            folder: Its folder, where a sweep has named it already.
+            run_id: Its id, likewise.
 
         Raises:
             PlatformNotAvailableError: `--job_dir` is not on this machine.
@@ -86,9 +90,11 @@ class RunContext:
         self._names: dict[str, str] = {}
         self._session: Session | None = None
         now = clock.now()
-        run_id = new_run_id()
-        root = runs_root(plan.run_node.root)
-        self.folder = RunFolder.named(root, plan.job.name, run_id, now, _job_dir(plan))
+        run_id = run_id or new_run_id()
+        if folder is None:
+            root = runs_root(plan.run_node.root)
+            folder = RunFolder.named(root, plan.job.name, run_id, now, _job_dir(plan))
+        self.folder = folder
         self._record = self._plan_record(run_id, format_utc(now))
 
     @classmethod
@@ -145,6 +151,7 @@ class RunContext:
             state=RunState.PLANNED,
             created=created,
             seed=node.seed,
+            trial=plan.trial,
             **encodable(fields),
         )
 

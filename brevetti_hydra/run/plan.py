@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from brevetti_hydra.record import JobRef
+    from brevetti_hydra.record import JobRef, TrialRef
     from brevetti_hydra.settings import JobNode, JobSettings, PlatformNode, RunNode
     from brevetti_hydra.storage.dataset import Dataset
 
@@ -58,6 +58,7 @@ class RunPlan:
         secrets: Texts that must never be written anywhere.
         warnings: What the user is to be told when the run begins.
         package_folders: Folders of the job's own source; only .py files there go into a patch.
+        trial: The run's place in a sweep; None of a single run.
     """
 
     __slots__ = (
@@ -83,6 +84,7 @@ class RunPlan:
         "short_command",
         "sources",
         "start_folder",
+        "trial",
         "warnings",
     )
 
@@ -112,6 +114,7 @@ class RunPlan:
         secrets: Iterable[str] = (),
         warnings: Iterable[str] = (),
         package_folders: Iterable[Path] = (),
+        trial: TrialRef | None = None,
     ) -> None:
         self.job = job
         self.settings = settings
@@ -136,6 +139,7 @@ class RunPlan:
         self.secrets = tuple(secrets)
         self.warnings = tuple(warnings)
         self.package_folders = tuple(package_folders)
+        self.trial = trial
 
     def recorded_id(self, dataset: Dataset) -> str:
         """Give the id of a dataset as records show it."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from brevetti_hydra.run.folders import SHORT_ID_DIGITS, RunFolder, slug
+
+if TYPE_CHECKING:
+    import os
 
 __all__ = ["SweepFolder", "sweep_id_of", "trial_name"]
 

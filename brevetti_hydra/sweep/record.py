@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import Field
 
 from brevetti_hydra._json import json_bytes
-from brevetti_hydra.record import _Model
+from brevetti_hydra.record import JobRef, Snapshot, _Model
 
 if TYPE_CHECKING:
+    from brevetti_hydra.run.folders import RunFolder
     from brevetti_hydra.sweep.folders import SweepFolder
 
-__all__ = ["Objective", "PlannedTrial", "SweepRecord"]
+__all__ = ["Frozen", "Objective", "PlannedTrial", "SourceText", "SweepRecord"]
 
 
 class Objective(_Model):
@@ -53,6 +54,27 @@ class SweepRecord(_Model):
     harness: str = Field(description="version of brevetti_hydra that planned it")
 
 
+class SourceText(_Model):
+    """A YAML file that took part, as it was when the sweep was planned."""
+
+    label: str
+    text: str
+    is_compared: bool = True
+
+
+class Frozen(_Model):
+    """A composed configuration (`bases/<digest>.json`), that trials lay their values over."""
+
+    format: Literal[1] = 1
+    job: JobRef
+    inputs: Snapshot = Field(description="config, origins and choices; environment empty")
+    sources: tuple[SourceText, ...] = ()
+    info: dict[str, Any] | None = Field(None, description="the job's info.json, without its key")
+    job_dir: str | None = None
+    cache_path: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
 class PlannedTrial(NamedTuple):
     """One trial: a run that is to be, as a line of `plan.jsonl` tells it.
 
@@ -63,7 +85,7 @@ class PlannedTrial(NamedTuple):
         folder: Name of its run folder, in the sweep's folder.
         job: Name of its job.
         base: Digest of the composed configuration that its values are laid over.
-        values: Its own values, as [[key, ...], value] each; secrets masked.
+        values: Its own values, as [[key, ...], value, origin] each; secrets masked.
         varied: Dotted key -> value, of what differs between trials.
         overrides: The overrides of a line that runs this trial alone.
         repeat: Which of the trials with the same settings.
@@ -76,7 +98,7 @@ class PlannedTrial(NamedTuple):
     folder: str
     job: str
     base: str
-    values: list[tuple[list[str], Any]]
+    values: list[tuple[list[str], Any, str]]
     varied: dict[str, Any]
     overrides: list[str]
     repeat: int
@@ -95,6 +117,6 @@ class PlannedTrial(NamedTuple):
         """
         return cls(**json.loads(line))
 
-    def run_folder(self, sweep: SweepFolder) -> Any:
+    def run_folder(self, sweep: SweepFolder) -> RunFolder:
         """Point at its run folder."""
         return sweep.trial(self.folder)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from brevetti_hydra.sweep.record import PlannedTrial
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from brevetti_hydra.sweep.record import PlannedTrial
 
 __all__ = ["Ended", "Launcher", "Task"]
 

@@ -1,0 +1,81 @@
+"""A sweep's folder, read: its record and its plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from brevetti_hydra.errors import RecordUnreadableError
+from brevetti_hydra.sweep.record import Frozen, PlannedTrial, SweepRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from brevetti_hydra.sweep.folders import SweepFolder
+
+__all__ = ["OpenSweep", "open_sweep"]
+
+
+class OpenSweep:
+    """A sweep that was planned.
+
+    Attributes:
+        folder: Where it lies.
+        record: What was planned.
+        trials: Its trials, by number; a search adds to them.
+    """
+
+    def __init__(
+        self, folder: SweepFolder, record: SweepRecord, trials: list[PlannedTrial]
+    ) -> None:
+        self.folder = folder
+        self.record = record
+        self.trials = trials
+
+    def frozen(self, digest: str) -> Frozen:
+        """Read a composed configuration.
+
+        Raises:
+            RecordUnreadableError: It is missing or damaged.
+        """
+        path = self.folder.base(digest)
+        try:
+            return Frozen.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise _unreadable(path, error) from error
+
+
+def open_sweep(folder: SweepFolder) -> OpenSweep:
+    """Read a sweep's record and plan.
+
+    Raises:
+        RecordUnreadableError: They are missing or damaged, or of another format.
+    """
+    try:
+        record = SweepRecord.model_validate_json(folder.record.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise _unreadable(folder.record, error) from error
+    try:
+        trials = list(_read_plan(folder.plan))
+    except (OSError, TypeError, ValueError) as error:
+        raise _unreadable(folder.plan, error) from error
+    return OpenSweep(folder, record, trials)
+
+
+def _read_plan(path: Path) -> Iterator[PlannedTrial]:
+    with path.open("rb") as stream:
+        for line in stream:
+            # A last line without its end was never a trial: its writer died.
+            if line.endswith(b"\n"):
+                yield PlannedTrial.of_line(line)
+
+
+def _unreadable(path: Path, error: Exception) -> RecordUnreadableError:
+    if isinstance(error, ValidationError):
+        mistakes = error.errors(include_url=False, include_input=False)[:3]
+        notes = [f"{'.'.join(map(str, one['loc'])) or 'file'}: {one['msg']}" for one in mistakes]
+    else:
+        notes = [getattr(error, "strerror", None) or str(error)]
+    return RecordUnreadableError(f"cannot read '{path}'", notes=notes)

@@ -1,0 +1,237 @@
+"""From a line with `-m` to a planned sweep: every trial composed and validated, then frozen."""
+
+from __future__ import annotations
+
+import os
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from brevetti_hydra import __version__
+from brevetti_hydra._clock import SYSTEM_CLOCK, Clock, format_utc
+from brevetti_hydra._files import digest_bytes, make_folder, write_whole
+from brevetti_hydra._json import json_bytes
+from brevetti_hydra.config import Request, compose, read_overrides, validate
+from brevetti_hydra.config.opened import Opened
+from brevetti_hydra.config.recorded import recorded_nodes, recorded_tree
+from brevetti_hydra.config.secrets import command_words, may_hold_secrets, source_text
+from brevetti_hydra.job import Job
+from brevetti_hydra.job_class import check_job_class, job_ref
+from brevetti_hydra.record import Snapshot
+from brevetti_hydra.run.folders import new_run_id, runs_root
+from brevetti_hydra.settings import ReservedNodes
+from brevetti_hydra.sweep.folders import SweepFolder, trial_name
+from brevetti_hydra.sweep.opened import OpenSweep
+from brevetti_hydra.sweep.record import (
+    Frozen,
+    Objective,
+    PlannedTrial,
+    SourceText,
+    SweepRecord,
+)
+from brevetti_hydra.sweep_nodes import LauncherNode, SearchNode, SweepNode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from brevetti_hydra.config import Composition, Validated
+
+__all__ = ["SweepPlan", "plan_sweep", "write_sweep"]
+
+_OF_SWEEPS: dict[str, type[Any]] = {
+    "sweep": SweepNode,
+    "search": SearchNode,
+    "launcher": LauncherNode,
+}
+
+
+class SweepPlan(NamedTuple):
+    """A sweep that is valid, and not written yet.
+
+    Attributes:
+        folder: Where it will lie.
+        record: What it is.
+        trials: Its trials.
+        bases: The composed configurations, by digest.
+        start_folder: Where the command was started.
+    """
+
+    folder: SweepFolder
+    record: SweepRecord
+    trials: list[PlannedTrial]
+    bases: dict[str, Frozen]
+    start_folder: Path
+
+
+def plan_sweep(
+    request: Request, *, folder: Path, command: Sequence[str], clock: Clock = SYSTEM_CLOCK
+) -> SweepPlan:
+    """Compose and validate every trial of a line; nothing is written.
+
+    Args:
+        request: The command line, read.
+        folder: Where it was started.
+        command: The command line for the record.
+        clock: Tells the time.
+
+    Raises:
+        ConfigError: The configuration is wrong.
+        JobClassError: The job cannot be loaded.
+    """
+    opened = Opened(request, folder)
+    trials: list[PlannedTrial] = []
+    bases: dict[str, Frozen] = {}
+    first: tuple[Composition, Validated, dict[str, Any]] | None = None
+    for line in _lines(request):
+        own = request._replace(arguments=read_overrides(line))
+        composition = compose(own, folder=folder, base=Job, opened=opened)
+        check_job_class(composition.job_class)
+        nodes = _take_nodes(composition)
+        validated = validate(composition)
+        first = first or (composition, validated, nodes)
+        frozen = _freeze(composition, validated, folder, own)
+        digest = digest_bytes(json_bytes(frozen))[:16]
+        bases.setdefault(digest, frozen)
+        run_id = new_run_id()
+        trials.append(
+            PlannedTrial(
+                number=len(trials),
+                key=_key(composition, validated, 0),
+                run_id=run_id,
+                folder=trial_name(len(trials), composition.job_name, run_id),
+                job=composition.job_name,
+                base=digest,
+                values=[],
+                varied=_varied(request, line),
+                overrides=[argument.shown for argument in composition.arguments],
+                repeat=0,
+                seed=validated.run.seed,
+            )
+        )
+    if first is None:
+        message = "a line without trials"
+        raise ValueError(message)
+    composition, validated, nodes = first
+    sweep_id, now = new_run_id(), clock.now()
+    jobs = tuple(dict.fromkeys(trial.job for trial in trials))
+    root = SweepFolder.named(runs_root(validated.run.root), "-".join(jobs), sweep_id, now)
+    record = SweepRecord(
+        sweep_id=sweep_id,
+        folder=root.name,
+        created=format_utc(now),
+        command=tuple(command_words(command, composition)),
+        overrides=tuple(argument.shown for argument in request.arguments),
+        start_folder=os.fspath(folder),
+        jobs=jobs,
+        varied=tuple(dict.fromkeys(key for trial in trials for key in trial.varied)),
+        trials=len(trials),
+        objectives=_objectives(nodes["sweep"], composition.job_class),
+        sweep=nodes["sweep"].model_dump(mode="json"),
+        launcher=nodes["launcher"].model_dump(mode="json"),
+        code_sha256="",
+        harness=__version__,
+    )
+    return SweepPlan(root, record, trials, bases, folder)
+
+
+def _lines(request: Request) -> Iterator[list[str]]:
+    axes = []
+    for argument in request.arguments:
+        parsed = argument.parsed
+        if parsed is not None and parsed.is_sweep_override():
+            key = parsed.get_key_element()
+            axes.append([f"{key}={value}" for value in parsed.sweep_string_iterator()])
+        else:
+            axes.append([argument.text])
+    for line in product(*axes):
+        yield list(line)
+
+
+def _varied(request: Request, line: Sequence[str]) -> dict[str, Any]:
+    return {
+        argument.key: text.partition("=")[2]
+        for argument, text in zip(request.arguments, line, strict=True)
+        if argument.text != text
+    }
+
+
+def _take_nodes(composition: Composition) -> dict[str, Any]:
+    nodes = {}
+    for name, model in _OF_SWEEPS.items():
+        written = composition.written.at((name,))
+        nodes[name] = model.model_validate(written.plain() if written is not None else {})
+        for tree in (composition.written, composition.filled):
+            (tree.children or {}).pop(name, None)
+    return nodes
+
+
+def _objectives(node: SweepNode, job_class: Any) -> tuple[Objective, ...]:
+    names = node.objective if node.objective is not None else job_class.objective
+    names = [names] if isinstance(names, str) else list(names or [])
+    ways = node.direction if node.direction is not None else getattr(job_class, "direction", None)
+    ways = [ways] * len(names) if isinstance(ways, str) else list(ways or ["minimize"] * len(names))
+    return tuple(Objective(name=name, direction=way) for name, way in zip(names, ways, strict=True))
+
+
+def _freeze(
+    composition: Composition, validated: Validated, folder: Path, request: Request
+) -> Frozen:
+    return Frozen(
+        job=job_ref(composition, "target"),
+        inputs=Snapshot(
+            config=recorded_tree(composition),
+            origins=composition.origins(),
+            choices=composition.choices,
+            config_version=composition.versions,
+            start_folder=os.fspath(folder),
+            environment={},
+        ),
+        sources=tuple(
+            SourceText(
+                label=document.label,
+                text=source_text(document, composition),
+                is_compared=not may_hold_secrets(composition.shape()),
+            )
+            for document in composition.documents
+            if document.text
+        ),
+        job_dir=request.container.get("job_dir"),
+        cache_path=request.container.get("cache_path"),
+        warnings=(*composition.notices, *validated.warnings),
+    )
+
+
+def _key(composition: Composition, validated: Validated, repeat: int) -> str:
+    """Give the key of a trial: which point it is, whatever its seed and wherever its folder."""
+    nodes = recorded_nodes(
+        composition, ReservedNodes(validated.job, validated.platform, validated.run)
+    )
+    content: Mapping[str, Any] = {
+        "target": composition.target,
+        "settings": validated.settings_json,
+        "job": nodes.job.model_dump(mode="json"),
+        "repeat": repeat,
+    }
+    return digest_bytes(json_bytes(content))[:16]
+
+
+def write_sweep(plan: SweepPlan) -> OpenSweep:
+    """Freeze a plan in its folder; the sweep is one when its record stands there.
+
+    Raises:
+        StorageWriteError: The folder cannot be written.
+    """
+    folder = plan.folder
+    root = folder.runs_root
+    if not root.is_dir():
+        make_folder(root, point="root.made")
+        write_whole(root / ".gitignore", b"*\n", point="root.ignored", durable=False)
+    make_folder(folder.root, point="folder.made", exist_ok=False)
+    make_folder(folder.bases_dir, point="folder.made")
+    for digest, frozen in plan.bases.items():
+        write_whole(folder.base(digest), json_bytes(frozen), point="config.written", durable=False)
+    lines = b"".join(trial.line() for trial in plan.trials)
+    write_whole(folder.plan, lines, point="plan.written", durable=True)
+    content = json_bytes(plan.record, indent=1) + b"\n"
+    write_whole(folder.record, content, point="sweep.written", durable=True)
+    return OpenSweep(folder, plan.record, plan.trials)
