@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsFloat
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, SupportsFloat
 
 from brevetti_hydra._text import similar_name
 from brevetti_hydra.errors import NotAJobError
@@ -55,10 +55,12 @@ class Job:
     Attributes:
         settings: The validated settings.
         objective: Name of the metric that a sweep of this job optimises, or None.
+        direction: Whether a sweep looks for its least or for its greatest value.
     """
 
     settings: JobSettings
     objective: ClassVar[str | None] = None
+    direction: ClassVar[Literal["minimize", "maximize"]] = "minimize"
 
     _context: RunContext
 

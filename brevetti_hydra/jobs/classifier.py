@@ -44,6 +44,7 @@ class Classifier(Job):
     settings: ClassifierSettings
 
     objective: ClassVar[str] = "accuracy"
+    direction = "maximize"
 
     def default_datasets(self) -> Mapping[str, str]:
         """Give the digits, written out on first use: called where `job.datasets` is empty.

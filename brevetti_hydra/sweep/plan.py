@@ -168,8 +168,8 @@ def _take_nodes(composition: Composition) -> dict[str, Any]:
 def _objectives(node: SweepNode, job_class: Any) -> tuple[Objective, ...]:
     names = node.objective if node.objective is not None else job_class.objective
     names = [names] if isinstance(names, str) else list(names or [])
-    ways = node.direction if node.direction is not None else getattr(job_class, "direction", None)
-    ways = [ways] * len(names) if isinstance(ways, str) else list(ways or ["minimize"] * len(names))
+    ways = node.direction if node.direction is not None else job_class.direction
+    ways = [ways] * len(names) if isinstance(ways, str) else list(ways)
     return tuple(Objective(name=name, direction=way) for name, way in zip(names, ways, strict=True))
 
 

@@ -20,6 +20,7 @@ from brevetti_hydra.record import (
     RunState,
     Snapshot,
     SourceFile,
+    TrialRef,
 )
 from brevetti_hydra.run.folders import RunFolder
 from brevetti_hydra.settings import (
@@ -46,6 +47,7 @@ STORED: list[type[BaseModel]] = [
     Snapshot,
     SourceFile,
     DatasetRef,
+    TrialRef,
 ]
 
 
