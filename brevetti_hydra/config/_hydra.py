@@ -1,16 +1,15 @@
-"""The only door to Hydra and OmegaConf; every private name of theirs stands here.
+"""The door to Hydra's composition; every private name of Hydra's stands here or in its peers.
 
 What the harness takes from Hydra: the override grammar, the defaults list (which files take part,
-in which order, in which package) and the notion of config sources. What it takes from OmegaConf:
-interpolations. Neither merges the trees: `origins.merge` does, and remembers who wrote what.
-tests/config/test_hydra_contract.py holds each name to what is expected of it.
+in which order, in which package) and the notion of config sources; beside this door, `_omegaconf`
+has the interpolations, and `_hydra_plugins` the launchers. None of them merges the trees:
+`origins.merge` does, and remembers who wrote what. tests/config/test_hydra_contract.py holds each
+name to what is expected of it.
 """
 
 from __future__ import annotations
 
 import re
-from functools import cache
-from inspect import isabstract
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hydra import version
@@ -26,8 +25,8 @@ from hydra.errors import (
     OverrideParseException,
 )
 from hydra.plugins.config_source import ConfigResult, ConfigSource
-from omegaconf import Container, OmegaConf
-from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from brevetti_hydra.config._hydra_pulls import NUMBER, Pull, Pulls
 
@@ -39,10 +38,8 @@ __all__ = [
     "ConfigCompositionException",
     "ConfigResult",
     "ConfigSource",
-    "Data",
     "DefaultsBranch",
     "DefaultsRow",
-    "Evaluator",
     "MissingConfigException",
     "ObjectType",
     "Override",
@@ -51,14 +48,11 @@ __all__ = [
     "Pull",
     "Repository",
     "TooManyLoadsError",
-    "cost_of_reading",
     "defaults_result",
     "describe_defaults",
     "is_quoted",
     "parse_override",
     "plan_files",
-    "plugin_kind",
-    "references",
 ]
 
 # Whatever Hydra and OmegaConf raise about a wrong defaults list. ValueError and TypeError are
@@ -294,154 +288,3 @@ def _choose_behaviour() -> None:
     # in 1.3 another value than a Version means that nobody has chosen yet.
     if not isinstance(chosen, str) and type(chosen).__name__ != "Version":
         version.setbase("1.3")
-
-
-def plugin_kind(value: object) -> str | None:
-    """Tell what kind of Hydra plugin a class is; None for what is none, or only a base of some."""
-    # Imported here: only a list of the plugins asks.
-    from hydra.plugins.completion_plugin import CompletionPlugin
-    from hydra.plugins.launcher import Launcher
-    from hydra.plugins.plugin import Plugin
-    from hydra.plugins.search_path_plugin import SearchPathPlugin
-    from hydra.plugins.sweeper import Sweeper
-
-    if not isinstance(value, type) or not issubclass(value, Plugin) or isabstract(value):
-        return None
-    kinds: dict[str, type] = {
-        "launcher": Launcher,
-        "sweeper": Sweeper,
-        "search path": SearchPathPlugin,
-        "completion": CompletionPlugin,
-        "config source": ConfigSource,
-    }
-    return next((kind for kind, base in kinds.items() if issubclass(value, base)), "plugin")
-
-
-def references(text: str) -> list[str]:
-    """Give the keys and resolvers that a text's interpolations name: `['lr', 'oc.env:HOME']`.
-
-    Raises:
-        OmegaConfBaseException: The text is no valid interpolation.
-    """
-    from omegaconf.grammar_parser import parse
-
-    found: list[str] = []
-    pending = [parse(text)]
-    while pending:
-        context = pending.pop()
-        name = type(context).__name__
-        if name in {"InterpolationNodeContext", "InterpolationResolverContext"}:
-            found.append(context.getText()[2:-1])
-        pending += list(getattr(context, "children", None) or ())
-    return found
-
-
-class Evaluator:
-    """Resolves interpolations in a plain tree; built only where a tree has any.
-
-    Each text costs its length, whenever it is read, and each value that it names its size.
-    OmegaConf alone reads `${a}${a}` twice, and what that names four times, without end.
-
-    Attributes:
-        is_spent: Whether the costs are above the limit; nothing resolves any more.
-    """
-
-    def __init__(self, tree: dict[str, Any], most_cost: int) -> None:
-        """Build the evaluator.
-
-        Args:
-            tree: A plain tree; texts in `Data` are no interpolations.
-            most_cost: The limit.
-
-        Raises:
-            OmegaConfBaseException: A text is no valid interpolation.
-        """
-        self.is_spent = False
-        self._left = most_cost
-        self._config = OmegaConf.create(tree, flags={"allow_objects": True})
-        self._watch(self._config)
-
-    def value(self, path: tuple[str, ...]) -> Any:
-        """Resolve the value under some keys to plain values.
-
-        Raises:
-            OmegaConfBaseException: Something in it does not resolve.
-        """
-        node: Any = self._config
-        for key in path:
-            node = node[key]
-        return self._plain(node)
-
-    def _plain(self, node: Any) -> Any:
-        """Resolve what stands below a node; OmegaConf 2.4 writes it out without asking again."""
-        if not OmegaConf.is_config(node):
-            return node.text if isinstance(node, Data) else node
-        self._spend(1)
-        keys = list(node) if OmegaConf.is_dict(node) else range(len(node))
-        found = {k: "???" if OmegaConf.is_missing(node, k) else self._plain(node[k]) for k in keys}
-        return found if OmegaConf.is_dict(node) else list(found.values())
-
-    def _watch(self, node: Any) -> None:
-        if not isinstance(node, Container):
-            return
-        # `object`: a container takes an attribute for one of its keys.
-        object.__setattr__(node, "__class__", _watched(type(node)))
-        object.__setattr__(node, "spend", self._spend)
-        content = node._content  # noqa: SLF001 - the door
-        if isinstance(content, (dict, list, tuple)):
-            for child in content.values() if isinstance(content, dict) else content:
-                self._watch(child)
-
-    def _spend(self, cost: int) -> None:
-        self._left -= cost
-        if self._left < 0:
-            self.is_spent = True
-            raise InterpolationResolutionError("over the budget")
-
-
-class Data:
-    """A text that OmegaConf must not look into."""
-
-    __slots__ = ("text",)
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __str__(self) -> str:
-        return self.text
-
-
-# What reading a text costs beside its characters, and how many characters of a value cost one.
-_COST_OF_READING, _CHARACTERS_FOR_ONE = 10, 100
-
-
-def cost_of_reading(text: str) -> int:
-    """Give what it costs to read a text with interpolations once."""
-    return _COST_OF_READING + len(text)
-
-
-@cache
-def _watched(kind: type[Any]) -> type[Any]:
-    """Derive a container that tells of each text that it resolves and of each value it finds."""
-
-    class Watched(kind):  # type: ignore[misc]
-        def _resolve_interpolation_from_parse_tree(self, **given: Any) -> Any:
-            self.__dict__["spend"](cost_of_reading(str(given["value"]._value())))  # noqa: SLF001
-            return super()._resolve_interpolation_from_parse_tree(**given)
-
-        def _resolve_node_interpolation(self, *args: Any, **given: Any) -> Any:
-            found = super()._resolve_node_interpolation(*args, **given)
-            self.__dict__["spend"](_size(found))
-            return found
-
-    return Watched
-
-
-def _size(node: Any) -> int:
-    """Give what a value costs that an interpolation names."""
-    content = node._content if isinstance(node, Container) else node._value()  # noqa: SLF001
-    if isinstance(content, dict):
-        return 1 + sum(map(_size, content.values()))
-    if isinstance(content, (list, tuple)):
-        return 1 + sum(map(_size, content))
-    return 1 + len(str(content)) // _CHARACTERS_FOR_ONE

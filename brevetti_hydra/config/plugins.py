@@ -11,7 +11,7 @@ import pkgutil
 import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
-from brevetti_hydra.config import _hydra
+from brevetti_hydra.config import _hydra_plugins
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -82,7 +82,7 @@ def _of_namespace() -> Iterator[Plugin]:
 
 def _plugins_of(module: ModuleType) -> Iterator[Plugin]:
     for value in list(vars(module).values()):
-        kind = _hydra.plugin_kind(value)
+        kind = _hydra_plugins.plugin_kind(value)
         if kind is not None and value.__module__ == module.__name__:
             yield Plugin(f"{value.__module__}:{value.__qualname__}", kind)
 
@@ -94,7 +94,7 @@ def _of_entry_points(entries: Iterable[EntryPoint]) -> Iterator[Plugin]:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a foreign module may raise anything
             yield Plugin(f"{entry.name} = {entry.value}", "", _reason(error))
             continue
-        kind = _hydra.plugin_kind(value)
+        kind = _hydra_plugins.plugin_kind(value)
         if kind is None:
             yield Plugin(f"{entry.name} = {entry.value}", "", "it is no Hydra plugin")
         else:

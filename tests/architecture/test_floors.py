@@ -13,8 +13,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Library -> the files that may import it, as prefixes of their paths in the package.
 DOORS = {
-    "hydra": ("config/_hydra.py",),
-    "omegaconf": ("config/_hydra.py",),
+    "hydra": ("config/_hydra.py", "config/_hydra_plugins.py"),
+    "omegaconf": ("config/_hydra.py", "config/_omegaconf.py", "config/_hydra_plugins.py"),
     "fsspec": ("storage/",),
     "upath": ("storage/",),
     "requests": ("platform/http.py",),

@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import InterpolationKeyError
 from omegaconf.grammar_parser import parse
 
-from brevetti_hydra.config import _hydra
+from brevetti_hydra.config import _hydra, _omegaconf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -275,14 +275,14 @@ print(version.getbase())
 def test_references_are_named_by_the_grammar_of_interpolations() -> None:
     """The parse tree holds the contexts that are looked for, nested ones too."""
     assert type(parse("${a}")).__name__.endswith("Context")
-    found = _hydra.references("${lr} and ${oc.env:HOME}${n.${m}}")
+    found = _omegaconf.references("${lr} and ${oc.env:HOME}${n.${m}}")
 
     assert ["lr", "m", "n.${m}", "oc.env:HOME"] == sorted(found)
 
 
 def test_interpolations_resolve_to_plain_values() -> None:
     """The evaluator gives plain values, through several hops and from mappings."""
-    evaluator = _hydra.Evaluator(
+    evaluator = _omegaconf.Evaluator(
         {"a": 1, "b": "${a}", "c": "${b}", "m": {"x": "${..c}"}, "n": "${m}", "t": "v${c}"},
         10_000,
     )
@@ -290,7 +290,7 @@ def test_interpolations_resolve_to_plain_values() -> None:
     expected = [1, 1, 1, {"x": 1}, "v1"]
     assert expected == [evaluator.value(p) for p in [("b",), ("c",), ("m", "x"), ("n",), ("t",)]]
     with pytest.raises(InterpolationKeyError):
-        _hydra.Evaluator({"a": "${nothere}"}, 10_000).value(("a",))
+        _omegaconf.Evaluator({"a": "${nothere}"}, 10_000).value(("a",))
 
 
 @pytest.mark.parametrize(

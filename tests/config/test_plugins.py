@@ -95,8 +95,10 @@ def test_broken_plugins_are_named_and_skipped(environment: dict[str, str], tmp_p
         ],
     ]
     # The wording of a syntax error is Python's.
+    # Released launchers may be installed here as well.
+    own = [row for row in found if not row[0].startswith("hydra_plugins.hydra_")]
     assert [row for row in expected if "torn" not in row[0]] == [
-        row for row in found if "torn" not in row[0]
+        row for row in own if "torn" not in row[0]
     ]
     assert "SyntaxError" in next(row[2] for row in found if "torn" in row[0])
 

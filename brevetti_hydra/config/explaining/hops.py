@@ -197,11 +197,12 @@ def _inner(text: str) -> list[str]:
     """Give what stands in each `${...}` of a text, inner ones too."""
     if "\\" not in text and "${" not in _SIMPLE.sub("", text):
         return [found[1].strip() for found in _SIMPLE.finditer(text)]
-    from brevetti_hydra.config import _hydra
+    from brevetti_hydra.config._hydra import COMPOSITION_FAULTS
+    from brevetti_hydra.config._omegaconf import references
 
     try:
-        return _hydra.references(text)
-    except _hydra.COMPOSITION_FAULTS:  # the resolution has reported it
+        return references(text)
+    except COMPOSITION_FAULTS:  # the resolution has reported it
         return []
 
 

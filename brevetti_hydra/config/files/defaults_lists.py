@@ -223,7 +223,8 @@ def _interpolation_fault(text: str) -> str | None:
     """Say what is wrong with the interpolation in a name; Hydra looks for some in each of them."""
     if "${" not in text:
         return None
-    from brevetti_hydra.config._hydra import COMPOSITION_FAULTS, references
+    from brevetti_hydra.config._hydra import COMPOSITION_FAULTS
+    from brevetti_hydra.config._omegaconf import references
 
     try:
         references(text)

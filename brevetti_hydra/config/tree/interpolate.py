@@ -22,7 +22,7 @@ from brevetti_hydra.errors import InterpolationError, MissingSettingError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from brevetti_hydra.config._hydra import Evaluator
+    from brevetti_hydra.config._omegaconf import Evaluator
     from brevetti_hydra.errors import BrevettiHydraError
 
 __all__ = ["Resolution", "escaped", "has_reference", "is_live", "resolve"]
@@ -94,7 +94,8 @@ class _Resolver:
     def resolve(self, pending: list[tuple[Path, Node]], budget: Budget) -> Resolution:
         """Resolve the values at these places."""
         # OmegaConf's import of its grammar is spared where there is nothing to resolve.
-        from brevetti_hydra.config._hydra import COMPOSITION_FAULTS, cost_of_reading
+        from brevetti_hydra.config._hydra import COMPOSITION_FAULTS
+        from brevetti_hydra.config._omegaconf import cost_of_reading
 
         resolution = self._resolution
         resolution.texts = {path: str(node.value) for path, node in pending}
@@ -126,23 +127,26 @@ class _Resolver:
         self, prepared: Any, pending: list[tuple[Path, Node]], most_cost: int
     ) -> Evaluator:
         """Build the evaluator; texts that are no interpolations are reported and left out."""
-        from brevetti_hydra.config import _hydra
+        from brevetti_hydra.config import _omegaconf
+        from brevetti_hydra.config._hydra import COMPOSITION_FAULTS
 
         try:
-            return _hydra.Evaluator(prepared, most_cost)
-        except _hydra.COMPOSITION_FAULTS:
+            return _omegaconf.Evaluator(prepared, most_cost)
+        except COMPOSITION_FAULTS:
             # OmegaConf reads all texts at once, and does not say which of them it cannot read.
             plain = self._tree.copy()
             for path, node in list(pending):
                 try:
-                    _hydra.Evaluator({"value": _mapped(node.value, self._hydra_values)}, most_cost)
-                except _hydra.COMPOSITION_FAULTS as error:
+                    _omegaconf.Evaluator(
+                        {"value": _mapped(node.value, self._hydra_values)}, most_cost
+                    )
+                except COMPOSITION_FAULTS as error:
                     self._fail(path, node, error)
                     pending.remove((path, node))
                     broken = plain.at(path)
                     if broken is not None:
                         broken.value = None
-            return _hydra.Evaluator(self._prepared(plain, pending), most_cost)
+            return _omegaconf.Evaluator(self._prepared(plain, pending), most_cost)
 
     def _prepared(self, tree: Node, pending: list[tuple[Path, Node]]) -> Any:
         """Give what is needed of the tree as OmegaConf reads it: 30 us a value is much."""
@@ -294,7 +298,7 @@ def _size(value: Any) -> int:
 
 
 def _hidden(value: Any) -> Any:
-    from brevetti_hydra.config._hydra import Data
+    from brevetti_hydra.config._omegaconf import Data
 
     if isinstance(value, list):
         return [_hidden(item) for item in value]
