@@ -29,6 +29,7 @@ The tree, drawn::
     │   ├── NotAJobError            not-a-job
     │   └── ReservedNameError       reserved-name
     ├── MissingExtraError           missing-extra         exit 2
+    ├── LauncherError               launcher-error        exit 2
     ├── DatasetError                                      exit 2
     │   ├── DatasetNotFoundError    dataset-not-found
     │   ├── DatasetEmptyError       dataset-empty
@@ -79,6 +80,7 @@ __all__ = [
     "InvalidMetricError",
     "InvalidSettingError",
     "JobClassError",
+    "LauncherError",
     "LossyMigrationError",
     "MigrationError",
     "MissingExtraError",
@@ -420,6 +422,13 @@ class MissingExtraError(BrevettiHydraError):
             f"'{package}' is not installed, but {purpose} needs it",
             hint=f"pip install {wanted}",
         )
+
+
+class LauncherError(BrevettiHydraError):
+    """What the trials of a sweep are to run in cannot be had, or does not take them."""
+
+    code = "launcher-error"
+    exit_code = 2
 
 
 class DatasetError(BrevettiHydraError):

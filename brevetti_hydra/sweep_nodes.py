@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from brevetti_hydra.settings import _Node
 
@@ -169,6 +169,21 @@ class SearchNode(_Node):
     ] = Field(NoPruner(), description="what ends hopeless trials early")
 
 
+# Which key belongs to which kinds of launchers; the others belong to all.
+_KINDS_OF_KEYS = {
+    "workers": ("processes", "slurm"),
+    "memory_mb": ("processes", "slurm"),
+    "trials_per_worker": ("processes",),
+    "partition": ("slurm",),
+    "time_min": ("slurm",),
+    "cpus": ("slurm",),
+    "gpus": ("slurm",),
+    "requeues": ("slurm",),
+    "setup": ("slurm",),
+    "sbatch": ("slurm",),
+}
+
+
 class LauncherNode(_Node):
     """The `launcher` node: what the trials of a sweep run in."""
 
@@ -179,8 +194,35 @@ class LauncherNode(_Node):
         None, ge=1, description="trials at once; default: the processors (processes), 100 (slurm)"
     )
     memory_mb: int | None = Field(
-        None, ge=1, description="resident memory in MiB that a trial may take (processes)"
+        None, ge=1, description="memory in MiB that a trial may take (processes, slurm)"
     )
     trials_per_worker: int | None = Field(
         None, ge=1, description="trials after which a process is replaced (processes)"
     )
+    partition: str | None = Field(None, description="partition of the cluster (slurm)")
+    time_min: int | None = Field(
+        None, ge=1, description="minutes that an attempt gets; default: the partition's (slurm)"
+    )
+    cpus: int | None = Field(None, ge=1, description="processors of a trial (slurm)")
+    gpus: int | None = Field(None, ge=0, description="GPUs of a trial (slurm)")
+    requeues: int = Field(
+        3, ge=0, description="times that a trial that ran out of time is queued again (slurm)"
+    )
+    setup: list[str] = Field(
+        default=[], description="lines of shell before a trial, as 'module load cuda' (slurm)"
+    )
+    sbatch: dict[str, bool | int | float | str] = Field(
+        default={}, description="more options of sbatch by their long names, as account (slurm)"
+    )
+
+    @field_validator(*_KINDS_OF_KEYS)
+    @classmethod
+    def _is_of_its_kind(cls, value: Any, found: ValidationInfo) -> Any:
+        name, kind = str(found.field_name), found.data.get("kind")
+        kinds = _KINDS_OF_KEYS[name]
+        # A default stands in every tree, and says nothing.
+        if kind is None or kind in kinds or value == cls.model_fields[name].default:
+            return value
+        owners = " or ".join(f"launcher={owner}" for owner in kinds)
+        message = f"belongs to {owners}, but the launcher is '{kind}'"
+        raise ValueError(message)

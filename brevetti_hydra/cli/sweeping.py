@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from brevetti_hydra.record import RunState
 from brevetti_hydra.sweep.driver import Driver
-from brevetti_hydra.sweep.launch.inline import InlineLauncher
+from brevetti_hydra.sweep.launch.choice import open_launcher
 from brevetti_hydra.sweep.plan import plan_sweep, write_sweep
-from brevetti_hydra.sweep.trial import TrialRunner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,8 +41,8 @@ def run_sweep(request: Request, folder: Path, command: Sequence[str], reply: Rep
         states[state.value] += 1
         reply.say(f"{trial.number:5d}  {state.value:12}  {' '.join(trial.overrides)}")
 
-    runner = TrialRunner(sweep, stdout_to_stderr=reply.json is not None)
-    Driver(sweep, InlineLauncher(runner), observers=[count]).drive()
+    launcher = open_launcher(sweep, stdout_to_stderr=reply.json is not None)
+    Driver(sweep, launcher, observers=[count]).drive()
     reply.say(f"sweep {sweep.folder.short_id}: {dict(states)}")
     reply.answer({"sweep": sweep.record, "folder": str(sweep.folder.root), "states": states})
     return 0 if set(states) <= {state.value for state in _GOOD} else 1

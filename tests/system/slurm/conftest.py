@@ -71,7 +71,9 @@ class Cluster:
     def start(self) -> None:
         """Start all daemons; each puts itself into the background and leaves its number."""
         place = self.folder
-        files = [f"--{name}={place}/munge.{name.split('-')[0]}" for name in ("pid-file", "seed-file")]
+        files = [
+            f"--{name}={place}/munge.{name.split('-')[0]}" for name in ("pid-file", "seed-file")
+        ]
         munge = ["munged", "--force", f"--socket={place}/munge.socket", *files]
         self.must(*munge, f"--key-file={place}/munge.key", f"--log-file={place}/munge.log")
         self.must("slurmctld")

@@ -1,0 +1,41 @@
+"""Which launcher a sweep asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from brevetti_hydra.sweep_nodes import LauncherNode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from brevetti_hydra.config import Argument
+    from brevetti_hydra.sweep.launch.base import Launcher
+    from brevetti_hydra.sweep.opened import OpenSweep
+
+__all__ = ["open_launcher"]
+
+
+def open_launcher(
+    sweep: OpenSweep, *, secrets: Sequence[Argument] = (), stdout_to_stderr: bool = False
+) -> Launcher:
+    """Make the launcher that a sweep was planned with.
+
+    Args:
+        sweep: The sweep.
+        secrets: Overrides that the plan does not hold, because they are secrets.
+        stdout_to_stderr: Send what the jobs print to stderr.
+
+    Raises:
+        LauncherError: It cannot be had here.
+        MissingExtraError: A package that it needs is not installed.
+    """
+    node = LauncherNode.model_validate(sweep.record.launcher)
+    if node.kind == "slurm":
+        from brevetti_hydra.sweep.launch.slurm import SlurmLauncher
+
+        return SlurmLauncher(sweep, node, secrets=secrets)
+    from brevetti_hydra.sweep.launch.inline import InlineLauncher
+    from brevetti_hydra.sweep.trial import TrialRunner
+
+    return InlineLauncher(TrialRunner(sweep, secrets=secrets, stdout_to_stderr=stdout_to_stderr))
