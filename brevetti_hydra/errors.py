@@ -50,6 +50,8 @@ The tree, drawn::
     │   ├── InvalidMetricError      invalid-metric
     │   ├── ModelNotFoundError      model-not-found
     │   └── RunFailedError          run-failed
+    ├── SweepError                                        exit 1
+    │   └── CodeChangedError        code-changed          exit 2
     └── PlatformError                                     exit 2
         └── PlatformNotAvailableError  platform-not-available
 
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AmbiguousRunError",
     "BrevettiHydraError",
+    "CodeChangedError",
     "CompositionError",
     "ConfigError",
     "ConfigErrors",
@@ -108,6 +111,7 @@ __all__ = [
     "StorageError",
     "StorageReadError",
     "StorageWriteError",
+    "SweepError",
     "SweepNotAskedError",
     "TargetNotFoundError",
     "TargetRefusedError",
@@ -555,6 +559,19 @@ class RunFailedError(RunError):
     """The job's own code raised; the command line reports it, `start` raises what was raised."""
 
     code = "run-failed"
+
+
+class SweepError(BrevettiHydraError):
+    """A sweep cannot be driven as it was planned."""
+
+    code = "sweep-error"
+
+
+class CodeChangedError(SweepError):
+    """The job's source differs from what the sweep was planned with."""
+
+    code = "code-changed"
+    exit_code = 2
 
 
 class PlatformError(BrevettiHydraError):

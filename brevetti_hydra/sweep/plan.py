@@ -11,7 +11,7 @@ from brevetti_hydra import __version__
 from brevetti_hydra._clock import SYSTEM_CLOCK, Clock, format_utc
 from brevetti_hydra._files import digest_bytes, make_folder, write_whole
 from brevetti_hydra._json import json_bytes
-from brevetti_hydra.config import Request, compose, read_overrides, validate
+from brevetti_hydra.config import Request, compose, find_project, read_overrides, validate
 from brevetti_hydra.config.opened import Opened
 from brevetti_hydra.config.recorded import recorded_nodes, recorded_tree
 from brevetti_hydra.config.secrets import command_words, may_hold_secrets, source_text
@@ -20,6 +20,7 @@ from brevetti_hydra.job_class import check_job_class, job_ref
 from brevetti_hydra.record import Snapshot
 from brevetti_hydra.run.folders import new_run_id, runs_root
 from brevetti_hydra.settings import ReservedNodes
+from brevetti_hydra.sweep.code import CodeRecord, gather_code
 from brevetti_hydra.sweep.folders import SweepFolder, trial_name
 from brevetti_hydra.sweep.opened import OpenSweep
 from brevetti_hydra.sweep.record import (
@@ -53,6 +54,7 @@ class SweepPlan(NamedTuple):
         record: What it is.
         trials: Its trials.
         bases: The composed configurations, by digest.
+        code: The files that its jobs consist of.
         start_folder: Where the command was started.
     """
 
@@ -60,6 +62,7 @@ class SweepPlan(NamedTuple):
     record: SweepRecord
     trials: list[PlannedTrial]
     bases: dict[str, Frozen]
+    code: CodeRecord
     start_folder: Path
 
 
@@ -82,6 +85,7 @@ def plan_sweep(
     trials: list[PlannedTrial] = []
     bases: dict[str, Frozen] = {}
     first: tuple[Composition, Validated, dict[str, Any]] | None = None
+    classes: dict[str, type[Job]] = {}
     for line in _lines(request):
         own = request._replace(arguments=read_overrides(line))
         composition = compose(own, folder=folder, base=Job, opened=opened)
@@ -89,6 +93,7 @@ def plan_sweep(
         nodes = _take_nodes(composition)
         validated = validate(composition)
         first = first or (composition, validated, nodes)
+        classes[composition.target] = composition.job_class
         frozen = _freeze(composition, validated, folder, own)
         digest = digest_bytes(json_bytes(frozen))[:16]
         bases.setdefault(digest, frozen)
@@ -114,6 +119,7 @@ def plan_sweep(
     composition, validated, nodes = first
     sweep_id, now = new_run_id(), clock.now()
     jobs = tuple(dict.fromkeys(trial.job for trial in trials))
+    code = gather_code(classes.values(), find_project(folder))
     root = SweepFolder.named(runs_root(validated.run.root), "-".join(jobs), sweep_id, now)
     record = SweepRecord(
         sweep_id=sweep_id,
@@ -128,10 +134,10 @@ def plan_sweep(
         objectives=_objectives(nodes["sweep"], composition.job_class),
         sweep=nodes["sweep"].model_dump(mode="json"),
         launcher=nodes["launcher"].model_dump(mode="json"),
-        code_sha256="",
+        code_sha256=code.sha256,
         harness=__version__,
     )
-    return SweepPlan(root, record, trials, bases, folder)
+    return SweepPlan(root, record, trials, bases, code, folder)
 
 
 def _lines(request: Request) -> Iterator[list[str]]:
@@ -230,6 +236,9 @@ def write_sweep(plan: SweepPlan) -> OpenSweep:
     make_folder(folder.bases_dir, point="folder.made")
     for digest, frozen in plan.bases.items():
         write_whole(folder.base(digest), json_bytes(frozen), point="config.written", durable=False)
+    write_whole(
+        folder.code, json_bytes(plan.code, indent=1) + b"\n", point="code.written", durable=False
+    )
     lines = b"".join(trial.line() for trial in plan.trials)
     write_whole(folder.plan, lines, point="plan.written", durable=True)
     content = json_bytes(plan.record, indent=1) + b"\n"

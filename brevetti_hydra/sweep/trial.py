@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from brevetti_hydra._clock import SYSTEM_CLOCK
 from brevetti_hydra.config import find_project, validate
 from brevetti_hydra.config.recorded import compose_recorded, recorded_nodes, recorded_tree
 from brevetti_hydra.config.safety.targets import load_target
@@ -17,6 +18,7 @@ from brevetti_hydra.run.context import RunContext
 from brevetti_hydra.run.plan import ConfigText, RunPlan
 from brevetti_hydra.run.settling import settle
 from brevetti_hydra.settings import ReservedNodes
+from brevetti_hydra.sweep.code import CodeWatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,6 +72,7 @@ class TrialRunner:
         self._stdout_to_stderr = stdout_to_stderr
         self._frozen: dict[str, Frozen] = {}
         self._project = find_project(Path(sweep.record.start_folder))
+        self._code = CodeWatch(sweep.folder, self._project, SYSTEM_CLOCK)
 
     def run(self, task: Task) -> Outcome:
         """Run a trial, unless somebody else has taken it.
@@ -77,6 +80,7 @@ class TrialRunner:
         What the job raises is in its record, and is not raised here.
 
         Raises:
+            CodeChangedError: The code is not what was planned; nothing was written.
             BrevettiHydraError: The trial could not be begun.
             RunInterrupted, KeyboardInterrupt: This process was asked to stop; the record is sealed.
         """
@@ -108,6 +112,8 @@ class TrialRunner:
 
     def _job(self, trial: PlannedTrial, *, is_new: bool) -> Job:
         frozen = self._base(trial.base)
+        if self._sweep.record.sweep["code"] == "frozen":
+            self._code.check()
         job_class = load_target(frozen.job.target, self._project, Job)
         composition = compose_recorded(
             _with_values(frozen.inputs, trial),
