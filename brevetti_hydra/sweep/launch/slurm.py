@@ -181,14 +181,17 @@ class SlurmLauncher:
 
     def _reason(self, job: str) -> str | None:
         """Read what a job says that did not come to run its trial."""
+        said = self._said(job)
+        return None if said is None else f"{said} (job {job}; its log is {self._log(job)})"
+
+    def _said(self, job: str) -> str | None:
         import submitit
 
-        said: str | None
         try:
-            said = submitit.SlurmJob(self._folder.engine_dir, job).result()
+            said: str | None = submitit.SlurmJob(self._folder.engine_dir, job).result()
         except Exception as error:  # noqa: BLE001 - whatever was raised over there
-            said = str(error).strip().splitlines()[-1]
-        return None if said is None else f"{said} (job {job}; its log is {self._log(job)})"
+            return str(error).strip().splitlines()[-1]
+        return said
 
     def _ask(self) -> list[Ended]:
         """Find the jobs that ended without a result: cancelled, killed, out of time."""
