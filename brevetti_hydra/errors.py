@@ -19,6 +19,7 @@ The tree, drawn::
     │   ├── OverBudgetError         over-budget
     │   ├── RefusedHydraKeyError    refused-hydra-key
     │   ├── SweepNotAskedError      sweep-not-asked
+    │   ├── InvalidAxisError        invalid-axis
     │   ├── NewerConfigError        newer-config
     │   ├── MigrationError          migration-failed
     │   └── LossyMigrationError     lossy-migration
@@ -80,6 +81,7 @@ __all__ = [
     "DatasetUnfitError",
     "ImageUnreadableError",
     "InterpolationError",
+    "InvalidAxisError",
     "InvalidMetricError",
     "InvalidSettingError",
     "JobClassError",
@@ -355,6 +357,12 @@ class SweepNotAskedError(ConfigError):
     """A sweep value in a run that is no sweep."""
 
     code = "sweep-not-asked"
+
+
+class InvalidAxisError(ConfigError):
+    """Values of a sweep that cannot be read, paired or counted."""
+
+    code = "invalid-axis"
 
 
 class NewerConfigError(ConfigError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +10,7 @@ from brevetti_hydra import __version__
 from brevetti_hydra._clock import SYSTEM_CLOCK, Clock, format_utc
 from brevetti_hydra._files import digest_bytes, make_folder, write_whole
 from brevetti_hydra._json import json_bytes
-from brevetti_hydra.config import Request, compose, find_project, read_overrides, validate
+from brevetti_hydra.config import Request, compose, find_project, validate
 from brevetti_hydra.config.opened import Opened
 from brevetti_hydra.config.recorded import recorded_nodes, recorded_tree
 from brevetti_hydra.config.secrets import command_words, may_hold_secrets, source_text
@@ -20,6 +19,7 @@ from brevetti_hydra.job_class import check_job_class, job_ref
 from brevetti_hydra.record import Snapshot
 from brevetti_hydra.run.folders import new_run_id, runs_root
 from brevetti_hydra.settings import ReservedNodes
+from brevetti_hydra.sweep.axes import read_axes
 from brevetti_hydra.sweep.code import CodeRecord, gather_code
 from brevetti_hydra.sweep.folders import SweepFolder, trial_name
 from brevetti_hydra.sweep.opened import OpenSweep
@@ -33,7 +33,7 @@ from brevetti_hydra.sweep.record import (
 from brevetti_hydra.sweep_nodes import LauncherNode, SearchNode, SweepNode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from brevetti_hydra.config import Composition, Validated
 
@@ -86,8 +86,9 @@ def plan_sweep(
     bases: dict[str, Frozen] = {}
     first: tuple[Composition, Validated, dict[str, Any]] | None = None
     classes: dict[str, type[Job]] = {}
-    for line in _lines(request):
-        own = request._replace(arguments=read_overrides(line))
+    axes = read_axes(request, opened.search.repository.get_group_options, opened.project.budget)
+    for point in axes:
+        own = request._replace(arguments=(*point.arguments, *axes.of_sweep))
         composition = compose(own, folder=folder, base=Job, opened=opened)
         check_job_class(composition.job_class)
         nodes = _take_nodes(composition)
@@ -107,7 +108,7 @@ def plan_sweep(
                 job=composition.job_name,
                 base=digest,
                 values=[],
-                varied=_varied(request, line),
+                varied={key: each.value for key, each in point.varied.items()},
                 overrides=[argument.shown for argument in composition.arguments],
                 repeat=0,
                 seed=validated.run.seed,
@@ -138,27 +139,6 @@ def plan_sweep(
         harness=__version__,
     )
     return SweepPlan(root, record, trials, bases, code, folder)
-
-
-def _lines(request: Request) -> Iterator[list[str]]:
-    axes = []
-    for argument in request.arguments:
-        parsed = argument.parsed
-        if parsed is not None and parsed.is_sweep_override():
-            key = parsed.get_key_element()
-            axes.append([f"{key}={value}" for value in parsed.sweep_string_iterator()])
-        else:
-            axes.append([argument.text])
-    for line in product(*axes):
-        yield list(line)
-
-
-def _varied(request: Request, line: Sequence[str]) -> dict[str, Any]:
-    return {
-        argument.key: text.partition("=")[2]
-        for argument, text in zip(request.arguments, line, strict=True)
-        if argument.text != text
-    }
 
 
 def _take_nodes(composition: Composition) -> dict[str, Any]:
