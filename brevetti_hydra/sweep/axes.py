@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config.command_line.overrides import Request
 
-__all__ = ["Axes", "Axis", "Point", "is_of_sweep", "read_axes", "root_of"]
+__all__ = ["Axes", "Axis", "Point", "axis_of", "is_of_sweep", "read_axes", "root_of"]
 
 # Nodes and groups that are about a sweep as a whole, and no part of its trials.
 _OF_SWEEPS = frozenset({"sweep", "search", "launcher"})
