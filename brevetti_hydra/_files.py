@@ -22,6 +22,7 @@ __all__ = [
     "Appender",
     "digest_bytes",
     "digest_file",
+    "link",
     "lock",
     "make_folder",
     "on_write",
@@ -58,7 +59,10 @@ def write_whole(
     Raises:
         StorageWriteError: The disk is full, or the folder cannot be written.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    # Texts: of the dozen files of a run, paths would take a third of the time.
+    target = os.fspath(path)
+    folder, name = os.path.split(target)
+    aside = os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}")  # noqa: PTH118
     _pass(point, "before")
     try:
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
@@ -67,15 +71,15 @@ def write_whole(
             while view:
                 view = view[os.write(descriptor, view) :]
             if mode is not None:
-                aside.chmod(mode)
+                os.chmod(aside, mode)  # noqa: PTH101
             if durable:
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
         if mode is not None:
-            aside.chmod(mode)
+            os.chmod(aside, mode)  # noqa: PTH101
         _pass(point, "aside")
-        aside.replace(path)
+        os.replace(aside, target)  # noqa: PTH105
         if durable:
             _sync_folder(path.parent)
     except OSError as error:
@@ -115,10 +119,10 @@ def write_new(path: Path, *, point: str) -> Iterator[BinaryIO]:
     _pass(point, "after")
 
 
-def _drop(aside: Path) -> None:
+def _drop(aside: str | Path) -> None:
     # A file system that takes no writing refuses this, too: what it refused first is of interest.
     with suppress(OSError):
-        aside.unlink()
+        os.unlink(aside)  # noqa: PTH108
 
 
 def _link_new(aside: Path, path: Path) -> None:
@@ -132,6 +136,21 @@ def _link_new(aside: Path, path: Path) -> None:
         if path.exists():
             raise FileExistsError(str(path)) from None
         aside.replace(path)
+
+
+def link(existing: Path, path: Path, *, point: str) -> bool:
+    """Give a file a second name.
+
+    Returns:
+        Whether it has it; not every file system can, and a file bears so many names only.
+    """
+    _pass(point, "before")
+    try:
+        os.link(existing, path)
+    except OSError:
+        return False
+    _pass(point, "after")
+    return True
 
 
 def make_folder(path: Path, *, point: str, exist_ok: bool = True) -> None:

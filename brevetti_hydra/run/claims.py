@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from brevetti_hydra._files import touch, write_whole
 from brevetti_hydra.errors import StaleAttemptError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from brevetti_hydra.run.folders import RunFolder
 
-__all__ = ["Claim", "Heartbeat", "is_claimed"]
+__all__ = ["Claim", "Heartbeats", "is_claimed"]
 
 
 # Longer than between any two heartbeats that somebody would ask for.
@@ -89,30 +90,68 @@ def is_claimed(folder: RunFolder, now: float) -> bool:
     return True
 
 
-class Heartbeat:
-    """Beats in a thread of its own, four times in each lease."""
+class Heartbeats:
+    """Keeps claims alive in one thread: each beats four times in its lease.
 
-    def __init__(self, claim: Claim, lease_s: float) -> None:
-        """Begin to beat."""
-        import threading
+    The thread outlives a run, for the next one's sake: `begin` and `end` neither start, wake nor
+    wait for it, unless the new claim is in more of a hurry than all before it.
+    """
 
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(
-            target=_beat, args=(claim.beat, self._stopped.wait, lease_s / 4), daemon=True
-        )
+    def __init__(self) -> None:
+        """Begin with no claim, and no thread."""
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._owner = 0
+        self._is_closed = False
+        self._interval_s: dict[Claim, float] = {}
+        self._due: dict[Claim, float] = {}
+        self._shortest_s = _LONGEST_SILENCE_S
+        self._wakes = 0.0
+
+    def begin(self, claim: Claim, lease_s: float) -> None:
+        """Begin to beat for a claim."""
+        with self._changed:
+            interval_s = lease_s / 4
+            self._interval_s[claim] = interval_s
+            self._due[claim] = due = time.monotonic() + interval_s
+            self._shortest_s = min(self._shortest_s, interval_s)
+            if self._thread is None or self._owner != os.getpid():
+                self._start()
+            elif due < self._wakes:
+                self._changed.notify()
+
+    def end(self, claim: Claim) -> None:
+        """Beat for it no more; no beat is under way when this returns. A second call is nothing."""
+        with self._changed:
+            self._interval_s.pop(claim, None)
+            self._due.pop(claim, None)
+
+    def close(self) -> None:
+        """End the thread."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+        if self._thread is not None and self._owner == os.getpid():
+            self._thread.join()
+        self._thread = None
+
+    def _start(self) -> None:
+        self._owner = os.getpid()
+        self._is_closed = False
+        self._wakes = time.monotonic() + self._shortest_s
+        self._thread = threading.Thread(target=self._beat, daemon=True)
         self._thread.name = "brevetti-hydra heartbeat"
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stop beating."""
-        self._stopped.set()
-        self._thread.join()
-
-
-def _beat(beat: Callable[[], None], wait: Callable[[float], bool], interval_s: float) -> None:
-    while not wait(interval_s):
-        try:
-            beat()
-        except OSError:
-            # A file system that is away for a while: the next beat may reach it.
-            continue
+    def _beat(self) -> None:
+        with self._changed:
+            while not self._is_closed:
+                now = time.monotonic()
+                for claim in [claim for claim, due in self._due.items() if due <= now]:
+                    self._due[claim] = now + self._interval_s[claim]
+                    # A file system that is away for a while: the next beat may reach it.
+                    with suppress(OSError):
+                        claim.beat()
+                # Without any claim it wakes as often: so that a new one need not wake it.
+                self._wakes = min(self._due.values(), default=now + self._shortest_s)
+                self._changed.wait(self._wakes - time.monotonic())

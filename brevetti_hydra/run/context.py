@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.run.git import GitProbe
     from brevetti_hydra.run.plan import RunPlan
     from brevetti_hydra.run.session import Session
+    from brevetti_hydra.run.workplace import Workplace
     from brevetti_hydra.storage.dataset import Dataset
 
 __all__ = ["RunContext"]
@@ -58,6 +59,7 @@ class RunContext:
         observers: Iterable[Observer] = (),
         stdout_to_stderr: bool = False,
         git: GitProbe | None = None,
+        workplace: Workplace | None = None,
         folder: RunFolder | None = None,
         run_id: str | None = None,
     ) -> None:
@@ -74,6 +76,7 @@ class RunContext:
                 takes the terminal.
             stdout_to_stderr: Send what the job prints to stderr: stdout belongs to `--json`.
             git: A look at the job's tree that was begun earlier (`git.begin_git`).
+            workplace: What the runs of this process share, where it does several.
             folder: Its folder, where a sweep has named it already.
             run_id: Its id, likewise.
 
@@ -86,6 +89,7 @@ class RunContext:
         self._stdout_to_stderr = stdout_to_stderr
         self._defaults: list[Dataset] = []
         self._git = git
+        self._workplace = workplace
         self._masking = Masking([*plan.secrets, *_info_secrets(plan)])
         self._names: dict[str, str] = {}
         self._session: Session | None = None
@@ -106,6 +110,7 @@ class RunContext:
         clock: Clock = SYSTEM_CLOCK,
         observers: Iterable[Observer] = (),
         stdout_to_stderr: bool = False,
+        workplace: Workplace | None = None,
     ) -> Self:
         """Take up an existing run, to read in it or to `start` a new attempt.
 
@@ -115,6 +120,7 @@ class RunContext:
             clock: As for a new run; so are the others.
             observers: Called with each event.
             stdout_to_stderr: Send what the job prints to stderr.
+            workplace: What the runs of this process share, where it does several.
 
         Raises:
             RunNotFoundError: There is no run in the folder.
@@ -127,6 +133,7 @@ class RunContext:
             clock=clock,
             observers=observers,
             stdout_to_stderr=stdout_to_stderr,
+            workplace=workplace,
         )
         context._record = settle(folder, clock=clock)
         context.folder = folder.at_storage(context._record.storage)
@@ -211,6 +218,7 @@ class RunContext:
             datasets=datasets,
             warnings=[self._masking.text(text) for text in (*self.plan.warnings, *warnings)],
             git=self._git,
+            workplace=self._workplace,
             stdout_to_stderr=self._stdout_to_stderr,
         )
         self._git = None

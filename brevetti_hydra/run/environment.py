@@ -7,7 +7,7 @@ import re
 import sys
 from typing import Any
 
-__all__ = ["describe_environment", "list_packages"]
+__all__ = ["describe_environment", "describe_process", "list_packages"]
 
 # Variables that change what is computed, or in which order. Never the whole environment.
 _VARIABLES = frozenset(
@@ -26,13 +26,26 @@ _NO_NUMBERS = ("KEY", "TOKEN", "SECRET", "PASS", "CREDENTIAL", "AUTH")
 _MOST_CPUINFO_BYTES = 8192
 
 
-def describe_environment() -> dict[str, Any]:
-    """Describe where the run takes place; a few milliseconds, no file of a package is read."""
+def describe_environment(process: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Describe where the run takes place; a few milliseconds, no file of a package is read.
+
+    Args:
+        process: What `describe_process` gave; None looks now.
+    """
+    known = process or describe_process()
+    return {
+        **known,
+        "hardware": known["hardware"] | _count_processors(),
+        "variables": _read_variables(),
+    }
+
+
+def describe_process() -> dict[str, Any]:
+    """Describe what stays the same while the process lives: Python, packages and the machine."""
     return {
         "python": _describe_python(),
         "packages": list_packages(),
         "hardware": _describe_hardware(),
-        "variables": _read_variables(),
     }
 
 
@@ -76,11 +89,17 @@ def _describe_hardware() -> dict[str, Any]:
             "host": names.nodename,
             "machine": names.machine,
         }
-    if hasattr(os, "sched_getaffinity"):
-        machine["cpus_allowed"] = len(os.sched_getaffinity(0))
+    machine |= _count_processors()
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         machine["memory_bytes"] = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return machine | _read_cpu()
+
+
+def _count_processors() -> dict[str, int]:
+    """Count the processors that the process may use now."""
+    if hasattr(os, "sched_getaffinity"):
+        return {"cpus_allowed": len(os.sched_getaffinity(0))}
+    return {}
 
 
 def _read_cpu() -> dict[str, Any]:

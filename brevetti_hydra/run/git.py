@@ -131,15 +131,16 @@ class GitProbe:
         self._pid = pid
         self._reader = reader
         self._mark = mark.encode()
+        self._answers: dict[str, bytes | None] | None = None
 
     def abandon(self) -> None:
-        """Take no answer; git ends when it finds that nobody reads."""
+        """Take no answer, if none was taken; git ends when it finds that nobody reads."""
         if self._pid:
             os.close(self._reader)
             self._end()
 
     def gather(self, *, python_in: Iterable[Path], yaml_files: Iterable[str]) -> GitState | None:
-        """Wait for git, and keep what may be kept.
+        """Wait for git, and keep what may be kept; asked again, it has the same answers.
 
         Args:
             python_in: Folders of the job's own source: .py files there go into the patch.
@@ -148,7 +149,9 @@ class GitProbe:
         Returns:
             None without git, or outside of a tree.
         """
-        answers = self._read()
+        if self._answers is None:
+            self._answers = self._read()
+        answers = self._answers
         status = answers.get("status")
         if status is None:
             return None

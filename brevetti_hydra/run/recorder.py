@@ -111,7 +111,7 @@ class Recorder:
         self._claim.check()
 
     def step(self, step: Step, *, act: Callable[[int], None] | None = None) -> None:
-        """Take a step: it is on disk before this returns.
+        """Take a step: it is in the journal before this returns, and from `running` on on disk.
 
         Args:
             step: The step.
@@ -135,13 +135,27 @@ class Recorder:
             if step.state is RunState.CREATED:
                 fields["record"] = after.model_dump(mode="json")
             self._journal.append(
-                "state", fields, point=f"state.{step.state.value}", durable=True, at=step.at
+                "state",
+                fields,
+                point=f"state.{step.state.value}",
+                durable=self._must_outlive_machine(step.state),
+                at=step.at,
             )
             self._record = after
             if act is not None:
                 act(self._journal.seq)
-            self._rewrite()
+            # What the journal begins with is the record: a moment later there is more to tell.
+            if step.state is not RunState.CREATED:
+                self._rewrite()
         self._tell(StateChanged(previous, self._record))
+
+    def _must_outlive_machine(self, state: RunState) -> bool:
+        """Tell whether the disk must have a step before anything else happens.
+
+        Before `running` nothing has happened. Of a trial the sweep's plan tells that it is to be:
+        had the machine forgotten that it was begun, it would begin once more.
+        """
+        return state.is_finished or (state is RunState.RUNNING and self._record.trial is None)
 
     def _rewrite(self) -> None:
         """Bring record.json up to the journal; when the disk refuses, readers do it."""

@@ -29,18 +29,18 @@ from brevetti_hydra.errors import (
 from brevetti_hydra.platform import LocalPlatform
 from brevetti_hydra.record import ArtifactRef, Failure, RunRecord, RunState
 from brevetti_hydra.run.capture import Capture, Redirection, RunLog
-from brevetti_hydra.run.claims import Claim, Heartbeat
+from brevetti_hydra.run.claims import Claim
 from brevetti_hydra.run.delivery import deliver
 from brevetti_hydra.run.descriptors import open_standard_streams
 from brevetti_hydra.run.failures import describe_failure, look_into
 from brevetti_hydra.run.git import begin_git
 from brevetti_hydra.run.journal import JournalWriter, last_seq, read_journal
-from brevetti_hydra.run.liveness import this_process
 from brevetti_hydra.run.outputs import build_output, describe_job, write_output
 from brevetti_hydra.run.recorder import Recorder
 from brevetti_hydra.run.seeding import Seeding
 from brevetti_hydra.run.settling import settle
 from brevetti_hydra.run.snapshot import (
+    Inputs,
     summarize_environment,
     take_environment,
     take_snapshot,
@@ -49,6 +49,7 @@ from brevetti_hydra.run.snapshot import (
 )
 from brevetti_hydra.run.states import Step
 from brevetti_hydra.run.stopping import StopRequests
+from brevetti_hydra.run.workplace import Workplace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,6 +76,7 @@ class Surroundings:
         datasets: The job's datasets.
         warnings: What is to be said when the run begins.
         git: A look at the tree that was begun earlier, or None.
+        workplace: What the runs of this process share; None where there will be one alone.
         stdout_to_stderr: Send what the job prints to stderr.
     """
 
@@ -87,6 +89,7 @@ class Surroundings:
         datasets: list[Dataset],
         warnings: Sequence[str],
         git: GitProbe | None,
+        workplace: Workplace | None,
         stdout_to_stderr: bool,
     ) -> None:
         self.clock = clock
@@ -95,6 +98,7 @@ class Surroundings:
         self.datasets = datasets
         self.warnings = tuple(warnings)
         self.git = git
+        self.workplace = workplace
         self.stdout_to_stderr = stdout_to_stderr
 
 
@@ -122,10 +126,10 @@ class Session:
         self._folder = folder
         self._around = around
         self._environment: dict[str, Any] = {}
-        self._heartbeat: Heartbeat | None = None
         self._capture: Capture | None = None
         self._redirection = Redirection()
-        self._git = around.git or begin_git(self._code_folder())
+        self._workplace = around.workplace or Workplace()
+        self._git = around.git or self._ask_git()
         self.is_copied = False
         self.stops = StopRequests(
             grace_s=plan.run_node.grace_s,
@@ -138,14 +142,20 @@ class Session:
             self.recorder = self._claim(record)
         except BaseException:  # whatever it was, what was taken is given back
             self.stops.restore()
-            self._git.abandon()
+            self._leave_workplace()
             raise
         self._seeding = Seeding(plan.run_node.seed)
         self._platform = LocalPlatform(folder.storage_dir)
 
-    def _code_folder(self) -> str:
+    def _ask_git(self) -> GitProbe:
         folders = self._plan.package_folders
-        return str(folders[0]) if folders else "."
+        code_folder = str(folders[0]) if folders else "."
+        return self._workplace.once(("git", code_folder), lambda: begin_git(code_folder))
+
+    def _leave_workplace(self) -> None:
+        if self._around.workplace is None:
+            self._git.abandon()
+            self._workplace.close()
 
     def _claim(self, record: RunRecord) -> Recorder:
         """Make the run this process's own; `created` is on disk when this returns."""
@@ -209,7 +219,7 @@ class Session:
 
     def _prepare(self) -> None:
         around = self._around
-        self._heartbeat = Heartbeat(self._claimed, self._plan.run_node.lease_s)
+        self._workplace.beats.begin(self._claimed, self._plan.run_node.lease_s)
         self._start_capture()
         for warning in around.warnings:
             self.recorder.warn(warning)
@@ -231,14 +241,15 @@ class Session:
 
     def _write_inputs(self, step: Step) -> Step:
         """Write the snapshot, or a later attempt's environment; the step tells where it is."""
-        plan, folder, around = self._plan, self._folder, self._around
-        environment = take_environment(plan, folder, around.masking, self._git, self._number)
+        folder, around = self._folder, self._around
+        inputs = Inputs(self._plan, folder, around.masking, self._workplace)
+        environment = take_environment(inputs, self._git, self._number)
         self._environment = environment
         path, digest = folder.snapshot, ""
         if self.recorder.record.snapshot_sha256:
             path = write_environment(folder, environment, self._number)
         else:
-            snapshot = take_snapshot(plan, folder, around.masking, environment, around.datasets)
+            snapshot = take_snapshot(inputs, environment, around.datasets)
             digest = write_snapshot(folder, snapshot)
         summary = summarize_environment(environment, path.relative_to(folder.root).as_posix())
         return step._replace(snapshot_sha256=digest, environment=summary)
@@ -265,7 +276,7 @@ class Session:
             state,
             self._now(),
             attempt,
-            process=this_process(),
+            process=self._workplace.process,
             lease_s=self._plan.run_node.lease_s,
         )
 
@@ -325,9 +336,7 @@ class Session:
         self.stops.shield()
         self._seeding.stop()
         self._stop_capture()
-        if self._heartbeat is not None:
-            self._heartbeat.stop()
-            self._heartbeat = None
+        self._workplace.beats.end(self._claimed)
 
     def _stop_capture(self) -> None:
         if self._capture is not None:
@@ -415,7 +424,7 @@ class Session:
         except (StaleAttemptError, StorageWriteError):
             # Left over, or another attempt's own by now: the next attempt removes it.
             pass
-        self._git.abandon()
+        self._leave_workplace()
         self.log.close()
         self.recorder.close()
 

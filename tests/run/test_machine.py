@@ -229,6 +229,8 @@ class Lifecycle(RuleBasedStateMachine):
         """Without record.json a reader finds the same run, but for what people added."""
         if self.state is RunState.PLANNED:
             return
+        if not self.folder.record.exists():
+            return  # only just created
         content = self.folder.record.read_bytes()
         known = load_record(self.folder)[1]
         self.folder.record.unlink()
