@@ -17,6 +17,7 @@ from brevetti_hydra.record import RunRecord, RunState, TrialRef
 from brevetti_hydra.run.context import RunContext
 from brevetti_hydra.run.plan import ConfigText, RunPlan
 from brevetti_hydra.run.settling import settle
+from brevetti_hydra.run.workplace import Workplace
 from brevetti_hydra.settings import ReservedNodes
 from brevetti_hydra.sweep.code import CodeWatch
 
@@ -71,6 +72,7 @@ class TrialRunner:
         self._observers = tuple(observers)
         self._stdout_to_stderr = stdout_to_stderr
         self._frozen: dict[str, Frozen] = {}
+        self._workplace = Workplace()
         self._project = find_project(Path(sweep.record.start_folder))
         self._code = CodeWatch(sweep.folder, self._project, SYSTEM_CLOCK)
 
@@ -163,11 +165,13 @@ class TrialRunner:
                 plan,
                 observers=self._observers,
                 stdout_to_stderr=self._stdout_to_stderr,
+                workplace=self._workplace,
             )
         return RunContext(
             plan,
             observers=self._observers,
             stdout_to_stderr=self._stdout_to_stderr,
+            workplace=self._workplace,
             folder=folder,
             run_id=trial.run_id,
         )
