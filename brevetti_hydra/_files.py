@@ -25,6 +25,7 @@ __all__ = [
     "link",
     "lock",
     "make_folder",
+    "move_over",
     "on_write",
     "remove",
     "touch",
@@ -153,6 +154,22 @@ def link(existing: Path, path: Path, *, point: str) -> bool:
     return True
 
 
+def move_over(aside: Path, path: Path, *, point: str) -> None:
+    """Put a file in the place of another, which stays whole for those that have it open.
+
+    Raises:
+        StorageWriteError: The folder cannot be written.
+    """
+    _pass(point, "before")
+    try:
+        aside.replace(path)
+    except OSError as error:
+        _drop(aside)
+        raise _unwritable(path, error) from error
+    _sync_folder(path.parent)
+    _pass(point, "after")
+
+
 def make_folder(path: Path, *, point: str, exist_ok: bool = True) -> None:
     """Make a folder and those above it.
 
@@ -244,6 +261,16 @@ class Appender:
                 getattr(os, "fdatasync", os.fsync)(self._descriptor)
         except OSError as error:
             raise _unwritable(self.path, error) from error
+        _pass(point, "after")
+
+    def cut(self, size_bytes: int, *, point: str) -> None:
+        """Take away what stands behind some place: it was never whole.
+
+        Raises:
+            OSError: The file system does not take it.
+        """
+        _pass(point, "before")
+        os.truncate(self._descriptor, size_bytes)
         _pass(point, "after")
 
     def fileno(self) -> int:

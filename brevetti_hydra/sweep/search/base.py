@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from brevetti_hydra.record import RunState
 
@@ -17,7 +17,8 @@ class Point(NamedTuple):
 
     Attributes:
         number: The trial's number, from 0.
-        values: Key of an axis -> value, as it would stand on the command line's right side.
+        values: Key of an axis that counts -> a choice as it stands on the command line's right
+            side, or a number.
     """
 
     number: int
@@ -25,28 +26,43 @@ class Point(NamedTuple):
 
 
 class Search(Protocol):
-    """Chooses points; safe for several drivers on one sweep, each with an object of its own."""
+    """Chooses points; safe for several drivers on one sweep, each with an object of its own.
 
-    def ask(self) -> Point | None:
-        """Choose the next point; None when there are no more to choose.
+    A point that was asked for is the sweep's from then on, with its number, also if the driver dies
+    before it has planned it. Whoever asks and plans holds `SweepFolder.lock` for both.
+    """
 
-        A point that was asked for is the sweep's from then on, also if the driver dies.
+    def ask(self, known: int) -> Point | None:
+        """Choose the point that follows the `known` first ones; None when there are no more.
+
+        One that was asked for before, and never planned, is given again.
         """
 
-    def unplanned(self, known: int) -> Sequence[Point]:
-        """Give the points that were asked for and that the plan, of `known` lines, lacks."""
+    def restore(self, planned: Iterable[Point]) -> None:
+        """Take over points of the plan that the search has lost, with their numbers.
+
+        Args:
+            planned: All of the plan, in the order of their numbers.
+        """
+
+    def unfinished(self) -> list[int]:
+        """Give the trials whose end it has not been told."""
 
     def report(self, number: int, epoch: int, value: float) -> bool:
         """Report the objective at an epoch; tell whether the trial is to be pruned."""
 
-    def tell(self, number: int, state: RunState, values: Sequence[float]) -> None:
+    def tell(self, number: int, state: RunState, values: Sequence[float] = ()) -> None:
         """Tell how a trial ended; a second time changes nothing.
 
         Args:
             number: The trial.
-            state: `completed`, `pruned`, or `failed`; a failed trial never aborts the search.
+            state: `completed`, `pruned`, or `failed`; a failed trial never aborts the search. In
+                any other state it will be run again, and there is nothing to tell.
             values: The objectives, in their order; of completed trials alone.
         """
+
+    def reopen(self, numbers: Collection[int]) -> None:
+        """Forget how trials ended: they are run again, with the same values."""
 
     def importances(self) -> dict[str, float]:
         """Give how much each axis matters, as shares that add up to 1; empty where unknown."""
