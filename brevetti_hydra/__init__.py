@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydantic import Field
 
-    from brevetti_hydra.errors import BrevettiHydraError, RunInterrupted
+    from brevetti_hydra.errors import BrevettiHydraError, RunInterrupted, RunPruned
     from brevetti_hydra.job import Job
     from brevetti_hydra.record import RunRecord, RunState
     from brevetti_hydra.run.table import load_runs
@@ -37,6 +37,7 @@ __all__ = [
     "Job",
     "JobSettings",
     "RunInterrupted",
+    "RunPruned",
     "RunRecord",
     "RunState",
     "Secret",
@@ -52,6 +53,7 @@ _HOMES = {
     "Job": "brevetti_hydra.job",
     "JobSettings": "brevetti_hydra.settings",
     "RunInterrupted": "brevetti_hydra.errors",
+    "RunPruned": "brevetti_hydra.errors",
     "RunRecord": "brevetti_hydra.record",
     "RunState": "brevetti_hydra.record",
     "Secret": "brevetti_hydra.settings",

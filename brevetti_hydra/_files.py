@@ -170,8 +170,8 @@ def move_over(aside: Path, path: Path, *, point: str) -> None:
     _pass(point, "after")
 
 
-def make_folder(path: Path, *, point: str, exist_ok: bool = True) -> None:
-    """Make a folder and those above it.
+def make_folder(path: Path, *, point: str, exist_ok: bool = True, parents: bool = True) -> None:
+    """Make a folder and, unless `parents` is False, those above it.
 
     Raises:
         FileExistsError: It exists, and `exist_ok` is False.
@@ -179,7 +179,7 @@ def make_folder(path: Path, *, point: str, exist_ok: bool = True) -> None:
     """
     _pass(point, "before")
     try:
-        path.mkdir(parents=True, exist_ok=exist_ok)
+        path.mkdir(parents=parents, exist_ok=exist_ok)
     except FileExistsError:
         if exist_ok:
             raise _unwritable(path, NotADirectoryError("a file stands in its place")) from None

@@ -48,6 +48,8 @@ The tree, drawn::
     │   ├── NotOwnerError           not-owner
     │   ├── StaleAttemptError       stale-attempt
     │   ├── WrongStateError         wrong-state           exit 2
+    │   ├── TrialTakenError         trial-taken
+    │   ├── ObjectiveMissingError   objective-missing
     │   ├── InvalidMetricError      invalid-metric
     │   ├── ModelNotFoundError      model-not-found
     │   └── RunFailedError          run-failed
@@ -57,6 +59,7 @@ The tree, drawn::
         └── PlatformNotAvailableError  platform-not-available
 
     RunInterrupted (a SystemExit): a run was asked to stop; no error of anybody.
+    RunPruned (a SystemExit): a trial was ended as one that is not worth its time.
 """
 
 from __future__ import annotations
@@ -96,6 +99,7 @@ __all__ = [
     "NotAJobError",
     "NotOwnerError",
     "NotRunningError",
+    "ObjectiveMissingError",
     "OverBudgetError",
     "OverrideSyntaxError",
     "Place",
@@ -108,6 +112,7 @@ __all__ = [
     "RunFailedError",
     "RunInterrupted",
     "RunNotFoundError",
+    "RunPruned",
     "SettingError",
     "StaleAttemptError",
     "StorageError",
@@ -117,6 +122,7 @@ __all__ = [
     "SweepNotAskedError",
     "TargetNotFoundError",
     "TargetRefusedError",
+    "TrialTakenError",
     "UnknownOptionError",
     "UnknownSettingError",
     "UnsafePathError",
@@ -551,6 +557,18 @@ class WrongStateError(RunError):
     exit_code = 2
 
 
+class TrialTakenError(RunError):
+    """A trial that was to begin has been taken by another process, or is done."""
+
+    code = "trial-taken"
+
+
+class ObjectiveMissingError(RunError):
+    """A trial ended without the metric that its sweep optimises, or that is NaN."""
+
+    code = "objective-missing"
+
+
 class InvalidMetricError(RunError):
     """A metric's name or value cannot be recorded."""
 
@@ -612,3 +630,21 @@ class RunInterrupted(SystemExit):
     def __str__(self) -> str:
         """Say what happened, where SystemExit would give its code."""
         return f"the run was asked to stop by signal {self.signal_number}"
+
+
+class RunPruned(SystemExit):
+    """A trial is not worth its time, and was asked to end; raised by the next `report_progress`.
+
+    As with RunInterrupted, `except Exception` does not swallow it. A job may raise it itself.
+
+    Attributes:
+        reason: Who thought so, and why.
+    """
+
+    def __init__(self, reason: str = "the job gave up") -> None:
+        super().__init__(0)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Say what happened, where SystemExit would give its code."""
+        return f"the trial was pruned: {self.reason}"

@@ -273,6 +273,7 @@ def reopen_run(
         command=record.command,
         info=_recorded_info(run),
         start_folder=snapshot.start_folder,
+        trial=record.trial,
         secrets=_secrets(composition, validated),
         warnings=composition.notices,
         package_folders=package_folders(job_class),

@@ -7,15 +7,16 @@ import os
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from brevetti_hydra._files import touch, write_whole
-from brevetti_hydra.errors import StaleAttemptError
+from brevetti_hydra._files import remove, touch, write_whole
+from brevetti_hydra.errors import StaleAttemptError, StorageWriteError
+from brevetti_hydra.run.liveness import ProcessMark, is_gone
 
 if TYPE_CHECKING:
     from brevetti_hydra.run.folders import RunFolder
 
-__all__ = ["Claim", "Heartbeats", "is_claimed"]
+__all__ = ["Claim", "Heartbeats", "is_claimed", "pending_attempt"]
 
 
 # Longer than between any two heartbeats that somebody would ask for.
@@ -29,8 +30,21 @@ class Claim:
     inode, which it keeps open so that the number is not given to another.
     """
 
-    def __init__(self, folder: RunFolder, attempt: int) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        attempt: int,
+        *,
+        process: ProcessMark | None = None,
+        lease_s: float = 60.0,
+    ) -> None:
         """Take the claim from whoever had it; the caller holds the run's lock.
+
+        Args:
+            folder: The run's folder.
+            attempt: The attempt's number.
+            process: Whose it is, where it is to begin; None where it is given up.
+            lease_s: Seconds of silence after which that process counts as gone elsewhere.
 
         Raises:
             StorageWriteError: It cannot be written.
@@ -38,7 +52,10 @@ class Claim:
         self._folder = folder
         self._path = str(folder.claim)
         self._attempt = attempt
-        content = json.dumps({"attempt": attempt, "pid": os.getpid()}).encode() + b"\n"
+        fields: dict[str, Any] = {"attempt": attempt, "pid": os.getpid()}
+        if process is not None:
+            fields |= {"process": process._asdict(), "lease_s": lease_s}
+        content = json.dumps(fields).encode() + b"\n"
         # Another start of the machine ends the attempt anyway: no need to wait for the disk.
         write_whole(folder.claim, content, point="attempt.claimed", durable=False)
         self._descriptor = os.open(self._path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
@@ -68,6 +85,16 @@ class Claim:
         """Say that the attempt is alive; a stale one beats on its own, removed file."""
         touch(self._descriptor, self._folder.claim, point="attempt.beaten")
 
+    def withdraw(self) -> None:
+        """Give the claim back, of an attempt that did not begin or could not write how it ended.
+
+        Its process lives on, and would be taken to be at work. The caller holds the run's lock, or
+        nobody else can take the claim. A full disk does not hinder it.
+        """
+        with suppress(OSError, StaleAttemptError, StorageWriteError):
+            self.check()
+            remove(self._folder.claim, point="attempt.withdrawn")
+
     def close(self) -> None:
         """Close the file; the claim stays."""
         descriptor, self._descriptor = self._descriptor, -1
@@ -76,16 +103,51 @@ class Claim:
 
 
 def is_claimed(folder: RunFolder, now: float) -> bool:
-    """Tell, without the record, whether a process of this machine may be at work on a run."""
+    """Tell, without the record, whether a process may be at work on a run."""
+    found = _read(folder)
+    if found is None:
+        return False
+    if "process" in found:
+        return _is_alive(folder, found, now)
+    return _answers(folder, found, now)
+
+
+def pending_attempt(folder: RunFolder, now: float) -> int | None:
+    """Give the number of the attempt that a living process has claimed, begun or not."""
+    found = _read(folder)
+    if found is None or "process" not in found or not _is_alive(folder, found, now):
+        return None
+    number = found.get("attempt")
+    return number if isinstance(number, int) else None
+
+
+def _read(folder: RunFolder) -> dict[str, Any] | None:
+    try:
+        found = json.loads(folder.claim.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _is_alive(folder: RunFolder, found: dict[str, Any], now: float) -> bool:
+    try:
+        mark = ProcessMark(**found["process"])
+        beat = folder.claim.stat().st_mtime
+        return not is_gone(mark, beat=beat, now=now, lease_s=float(found["lease_s"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _answers(folder: RunFolder, found: dict[str, Any], now: float) -> bool:
+    """Judge a claim of a version that wrote nothing but the process's number."""
     try:
         if now - folder.claim.stat().st_mtime > _LONGEST_SILENCE_S:
             return False  # another process has its number by now
-        pid = json.loads(folder.claim.read_bytes())["pid"]
         # Signal 0 reaches nobody; it tells whether there is anybody.
-        os.kill(pid, 0)
+        os.kill(found["pid"], 0)
     except PermissionError:
         return True
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+    except (OSError, KeyError, TypeError, OverflowError):
         return False
     return True
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Self, SupportsFloat
@@ -12,14 +11,13 @@ from brevetti_hydra._files import make_folder
 from brevetti_hydra._json import encodable
 from brevetti_hydra._masks import Masking
 from brevetti_hydra.errors import (
-    InvalidMetricError,
     NotRunningError,
     PlatformNotAvailableError,
     WrongStateError,
 )
 from brevetti_hydra.record import RunRecord, RunState
 from brevetti_hydra.run.folders import RunFolder, new_run_id, runs_root
-from brevetti_hydra.run.metrics import check_metric_name, to_metric
+from brevetti_hydra.run.metrics import check_metric_name, to_epoch, to_metric
 
 if TYPE_CHECKING:
     import logging
@@ -62,6 +60,7 @@ class RunContext:
         workplace: Workplace | None = None,
         folder: RunFolder | None = None,
         run_id: str | None = None,
+        attempt: int | None = None,
     ) -> None:
         """Prepare a new run; nothing is written before `start`.
 
@@ -79,6 +78,8 @@ class RunContext:
             workplace: What the runs of this process share, where it does several.
             folder: Its folder, where a sweep has named it already.
             run_id: Its id, likewise.
+            attempt: The number that this attempt of a trial must have: its folder may be there
+                already, and `start` raises TrialTakenError where somebody else was quicker.
 
         Raises:
             PlatformNotAvailableError: `--job_dir` is not on this machine.
@@ -93,6 +94,7 @@ class RunContext:
         self._masking = Masking([*plan.secrets, *_info_secrets(plan)])
         self._names: dict[str, str] = {}
         self._session: Session | None = None
+        self._attempt = attempt
         now = clock.now()
         run_id = run_id or new_run_id()
         if folder is None:
@@ -187,6 +189,7 @@ class RunContext:
             RunInterrupted: The run was asked to stop.
             DatasetNotFoundError, DatasetEmptyError: Before anything was written.
             StorageWriteError: The run's folder cannot be written; or the end of the run cannot.
+            TrialTakenError: Of a trial: somebody else has begun this attempt.
             WrongStateError: The run is completed, or is running.
         """
         state = self.state
@@ -196,21 +199,27 @@ class RunContext:
                 notes=["a run starts once; a new attempt begins after failed, interrupted or lost"],
                 hint="init() gives a new run",
             )
-        if default_datasets is not None and not self.datasets:
-            self._set_default_datasets(default_datasets())
-        session = self._open_session()
+        session = self._open_session(default_datasets)
         try:
             return session.run(job, complete_job=complete_job)
         finally:
             self._record = session.recorder.record
 
-    def _open_session(self) -> Session:
+    def _open_session(self, default_datasets: Callable[[], Mapping[str, str]] | None) -> Session:
         # Browsing a job needs nothing of it.
-        from brevetti_hydra.run.datasets import usable_datasets
-        from brevetti_hydra.run.session import Session, Surroundings
+        from brevetti_hydra.run.session import Session
+        from brevetti_hydra.run.surroundings import Surroundings
 
-        configured, sent = self._planned_datasets
-        datasets, warnings = usable_datasets([*configured, *self._defaults], sent)
+        datasets: list[Dataset] = []
+        warnings: list[str] = []
+        problem = None
+        try:
+            datasets, warnings = self._usable_datasets(default_datasets)
+        except Exception as error:
+            if self.plan.trial is None:
+                raise
+            # A trial leaves a record of why it could not run, or it would be begun for ever.
+            problem = error
         around = Surroundings(
             clock=self._clock,
             observers=self._observers,
@@ -220,10 +229,21 @@ class RunContext:
             git=self._git,
             workplace=self._workplace,
             stdout_to_stderr=self._stdout_to_stderr,
+            problem=problem,
         )
         self._git = None
-        self._session = Session(self.plan, self.folder, self.record, around)
+        self._session = Session(self.plan, self.folder, self.record, around, attempt=self._attempt)
         return self._session
+
+    def _usable_datasets(
+        self, default_datasets: Callable[[], Mapping[str, str]] | None
+    ) -> tuple[list[Dataset], list[str]]:
+        from brevetti_hydra.run.datasets import usable_datasets
+
+        if default_datasets is not None and not self.datasets:
+            self._set_default_datasets(default_datasets())
+        configured, sent = self._planned_datasets
+        return usable_datasets([*configured, *self._defaults], sent)
 
     @property
     def record(self) -> RunRecord:
@@ -253,7 +273,12 @@ class RunContext:
     @property
     def stop_requested(self) -> bool:
         """Whether the run was asked to stop."""
-        return self._session is not None and self._session.stops.is_requested
+        return self._session is not None and self._session.is_asked_to_stop
+
+    @property
+    def stop_signal(self) -> int | None:
+        """The first signal that asked the run to stop; None where it was something else."""
+        return None if self._session is None else self._session.stops.signal_number
 
     # --- reports ---
 
@@ -266,6 +291,7 @@ class RunContext:
 
         Raises:
             RunInterrupted: The run was asked to stop.
+            RunPruned: The trial was found to be not worth its time.
             InvalidMetricError: A name or value cannot be recorded.
             NotRunningError: The job is not running.
             NotOwnerError: A forked child called.
@@ -277,8 +303,8 @@ class RunContext:
         for name, value in metrics.items():
             known = names.get(name) or self._learn(name)
             values[known] = value if type(value) is float else to_metric(name, value)
-        session.recorder.progress(_to_epoch(epoch), values)
-        session.stops.raise_if_requested()
+        session.recorder.progress(to_epoch(epoch), values)
+        session.raise_if_requested()
 
     def add_output_metric(self, name: str, value: SupportsFloat) -> None:
         """Record a metric of the whole run; a second value replaces the first.
@@ -382,17 +408,6 @@ class RunContext:
         from brevetti_hydra.storage.access import guard
 
         return guard(path, lambda: self.is_running)
-
-
-def _to_epoch(epoch: int) -> int:
-    if type(epoch) is int:
-        return epoch
-    try:
-        return operator.index(epoch)
-    except TypeError as error:
-        raise InvalidMetricError(
-            f"the epoch must be an integer, but is {epoch!r:.80}", hint="count in whole epochs"
-        ) from error
 
 
 def _info_secrets(plan: RunPlan) -> list[str]:

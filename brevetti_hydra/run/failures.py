@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from brevetti_hydra._json import encodable
 from brevetti_hydra._text import error_text
-from brevetti_hydra.errors import BrevettiHydraError
+from brevetti_hydra.errors import BrevettiHydraError, ObjectiveMissingError
 from brevetti_hydra.record import Failure
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ _MOST_TRACEBACK_CHARACTERS = 100_000
 def describe_failure(error: BaseException, masking: Masking) -> Failure:
     """Tell of an exception, whatever its texts hold."""
     message = error.message if isinstance(error, BrevettiHydraError) else error_text(error)
+    if isinstance(error, ObjectiveMissingError):
+        # Raised behind the job's code: no line of it is to blame.
+        message = ", ".join((error.message, *error.notes))
+        return Failure(type="ObjectiveMissing", message=encodable(masking.text(message)))
     texts = {"message": masking.text(message), "traceback": masking.text(_trace(error))}
     return Failure(type=encodable(type(error).__name__), **encodable(texts))
 

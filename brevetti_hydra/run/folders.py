@@ -129,6 +129,14 @@ class RunFolder:
             write_whole(ignore, b"*\n", point="root.ignored", durable=False)
         make_folder(self.root, point="folder.made", exist_ok=False)
 
+    def make_in_sweep(self) -> None:
+        """Make the run's folder, if it is missing, in that of a sweep, which must be there.
+
+        Raises:
+            StorageWriteError: It cannot be made.
+        """
+        make_folder(self.root, point="folder.made", parents=False)
+
     def _make_root(self) -> bool:
         """Make the folder of all runs; False where another process was quicker."""
         try:
@@ -202,6 +210,16 @@ class RunFolder:
     def lock(self) -> Path:
         """Held for moments by whoever changes record or claim."""
         return self.root / ".lock"
+
+    @property
+    def request(self) -> Path:
+        """What the driver of a sweep asks of the newest attempt (`run.requests`)."""
+        return self.root / ".request"
+
+    @property
+    def killed(self) -> Path:
+        """Why the newest attempt's process was ended on purpose (`run.requests`)."""
+        return self.root / ".killed"
 
     @property
     def delivered(self) -> Path:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 from functools import lru_cache
 from typing import Any, SupportsFloat
 
 from brevetti_hydra.errors import InvalidMetricError
 
-__all__ = ["check_metric_name", "metric_json", "metric_key", "to_metric"]
+__all__ = ["check_metric_name", "metric_json", "metric_key", "to_epoch", "to_metric"]
 
 _MOST_NAME_CHARACTERS = 200
 
@@ -34,6 +35,22 @@ def check_metric_name(name: object) -> None:
         raise InvalidMetricError(f"no metric can be named '{name}'")
     if not name.isprintable():
         raise InvalidMetricError(f"a metric's name holds control characters: {name!r}")
+
+
+def to_epoch(epoch: int) -> int:
+    """Read an epoch: an integer, of NumPy and the like too.
+
+    Raises:
+        InvalidMetricError: It is none.
+    """
+    if type(epoch) is int:
+        return epoch
+    try:
+        return operator.index(epoch)
+    except TypeError as error:
+        raise InvalidMetricError(
+            f"the epoch must be an integer, but is {epoch!r:.80}", hint="count in whole epochs"
+        ) from error
 
 
 def to_metric(name: str, value: SupportsFloat) -> float:

@@ -53,6 +53,7 @@ class RunPlan:
         recorded: The reserved nodes as records show them: `${oc.env:X}` unresolved.
         info: What info.json says, when one was given; it may hold the api key.
         start_folder: The working directory of the start, from which relative buckets are meant.
+        timeout_s: Seconds that an attempt may take, or None.
         job_dir: A folder that replaces the run's own storage space, or None.
         cache_path: A folder for copies of remote files, or None.
         secrets: Texts that must never be written anywhere.
@@ -84,6 +85,7 @@ class RunPlan:
         "short_command",
         "sources",
         "start_folder",
+        "timeout_s",
         "trial",
         "warnings",
     )
@@ -109,6 +111,7 @@ class RunPlan:
         left_out: Iterable[tuple[str, str]] = (),
         info: Mapping[str, Any] | None = None,
         start_folder: str | None = None,
+        timeout_s: float | None = None,
         job_dir: str | None = None,
         cache_path: str | None = None,
         secrets: Iterable[str] = (),
@@ -134,6 +137,7 @@ class RunPlan:
         self.left_out = tuple(left_out)
         self.info = None if info is None else dict(info)
         self.start_folder = start_folder
+        self.timeout_s = timeout_s
         self.job_dir = job_dir
         self.cache_path = cache_path
         self.secrets = tuple(secrets)

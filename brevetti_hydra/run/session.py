@@ -8,6 +8,9 @@
     finish           model stored, output.json, artifacts digested, output drained, `completed`
     seal             instead of `finish`, when anything raised: `failed` or `interrupted`
     release          everything that was taken is given back
+
+A trial of a sweep differs in this: its folder may be there already, it is one attempt that it may
+begin or none, its driver and a time limit can ask it to end, and it must leave its objectives.
 """
 
 from __future__ import annotations
@@ -19,26 +22,19 @@ from typing import TYPE_CHECKING, Any
 from brevetti_hydra._clock import format_utc
 from brevetti_hydra._files import lock, make_folder, remove
 from brevetti_hydra._json import encodable
-from brevetti_hydra.errors import (
-    BrevettiHydraError,
-    RunInterrupted,
-    StaleAttemptError,
-    StorageWriteError,
-    WrongStateError,
-)
+from brevetti_hydra.errors import BrevettiHydraError, StaleAttemptError, StorageWriteError
 from brevetti_hydra.platform import LocalPlatform
 from brevetti_hydra.record import ArtifactRef, Failure, RunRecord, RunState
 from brevetti_hydra.run.capture import Capture, Redirection, RunLog
-from brevetti_hydra.run.claims import Claim
 from brevetti_hydra.run.delivery import deliver
 from brevetti_hydra.run.descriptors import open_standard_streams
 from brevetti_hydra.run.failures import describe_failure, look_into
 from brevetti_hydra.run.git import begin_git
-from brevetti_hydra.run.journal import JournalWriter, last_seq, read_journal
+from brevetti_hydra.run.objectives import check_objectives
 from brevetti_hydra.run.outputs import build_output, describe_job, write_output
 from brevetti_hydra.run.recorder import Recorder
+from brevetti_hydra.run.requests import read_request
 from brevetti_hydra.run.seeding import Seeding
-from brevetti_hydra.run.settling import settle
 from brevetti_hydra.run.snapshot import (
     Inputs,
     summarize_environment,
@@ -48,58 +44,21 @@ from brevetti_hydra.run.snapshot import (
     write_snapshot,
 )
 from brevetti_hydra.run.states import Step
-from brevetti_hydra.run.stopping import StopRequests
+from brevetti_hydra.run.stopping import StopCause, StopRequests
+from brevetti_hydra.run.taking import Taker, take_run, take_trial
 from brevetti_hydra.run.workplace import Workplace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from brevetti_hydra._clock import Clock
-    from brevetti_hydra._masks import Masking
     from brevetti_hydra.record import Runnable
     from brevetti_hydra.run.events import Observer
     from brevetti_hydra.run.folders import RunFolder
     from brevetti_hydra.run.git import GitProbe
     from brevetti_hydra.run.plan import RunPlan
-    from brevetti_hydra.storage.dataset import Dataset
+    from brevetti_hydra.run.surroundings import Surroundings
 
-__all__ = ["Session", "Surroundings"]
-
-
-class Surroundings:
-    """What a session works with besides plan and folder.
-
-    Attributes:
-        clock: Tells the time.
-        observers: Called with each event.
-        masking: Takes secrets out.
-        datasets: The job's datasets.
-        warnings: What is to be said when the run begins.
-        git: A look at the tree that was begun earlier, or None.
-        workplace: What the runs of this process share; None where there will be one alone.
-        stdout_to_stderr: Send what the job prints to stderr.
-    """
-
-    def __init__(
-        self,
-        *,
-        clock: Clock,
-        observers: Sequence[Observer],
-        masking: Masking,
-        datasets: list[Dataset],
-        warnings: Sequence[str],
-        git: GitProbe | None,
-        workplace: Workplace | None,
-        stdout_to_stderr: bool,
-    ) -> None:
-        self.clock = clock
-        self.observers = tuple(observers)
-        self.masking = masking
-        self.datasets = datasets
-        self.warnings = tuple(warnings)
-        self.git = git
-        self.workplace = workplace
-        self.stdout_to_stderr = stdout_to_stderr
+__all__ = ["Session"]
 
 
 class Session:
@@ -113,12 +72,26 @@ class Session:
     """
 
     def __init__(
-        self, plan: RunPlan, folder: RunFolder, record: RunRecord, around: Surroundings
+        self,
+        plan: RunPlan,
+        folder: RunFolder,
+        record: RunRecord,
+        around: Surroundings,
+        *,
+        attempt: int | None = None,
     ) -> None:
         """Claim the run: make its folder, or take up an existing one.
 
+        Args:
+            plan: What to run.
+            folder: Where.
+            record: The run as it stands.
+            around: What else there is.
+            attempt: Of a trial, the number that this attempt must have.
+
         Raises:
             StorageWriteError: The folder cannot be written.
+            TrialTakenError: Somebody else has begun that attempt.
             WrongStateError: The run's state allows no new attempt.
         """
         open_standard_streams()
@@ -139,7 +112,7 @@ class Session:
         # From here on a signal ends the run, and not whatever it is doing.
         self.stops.listen()
         try:
-            self.recorder = self._claim(record)
+            self.recorder = self._claim(record, attempt)
         except BaseException:  # whatever it was, what was taken is given back
             self.stops.restore()
             self._leave_workplace()
@@ -157,33 +130,42 @@ class Session:
             self._git.abandon()
             self._workplace.close()
 
-    def _claim(self, record: RunRecord) -> Recorder:
+    def _claim(self, record: RunRecord, attempt: int | None) -> Recorder:
         """Make the run this process's own; `created` is on disk when this returns."""
-        is_new = record.state is RunState.PLANNED
-        if is_new:
+        taker = Taker(self._workplace.process, self._plan.run_node.lease_s, self._around.clock)
+        if attempt is not None:
+            self._folder.make_in_sweep()
+        elif record.state is RunState.PLANNED:
             self._folder.make()
         self.log = RunLog(self._folder.log)
-        with lock(self._folder.lock, point="run.locked"):
-            seq = 0
-            if not is_new:
-                record = settle(self._folder, clock=self._around.clock, is_locked=True)
-                seq = last_seq(read_journal(self._folder.journal))
-                _check_resumable(record)
-            self._number = len(record.attempts) + 1
-            self._claimed = Claim(self._folder, self._number)
-            journal = JournalWriter(
-                self._folder.journal, attempt=self._number, seq=seq, clock=self._around.clock
-            )
+        try:
+            if attempt is None:
+                taken = take_run(self._folder, record, taker)
+            else:
+                taken = take_trial(self._folder, record, attempt, taker)
+        except BaseException:
+            self.log.close()
+            raise
+        self._number, self._claimed = taken.number, taken.claim
         recorder = Recorder(
             self._folder,
-            record,
-            claim=self._claimed,
-            journal=journal,
+            taken.record,
+            claim=taken.claim,
+            journal=taken.journal,
             observers=self._around.observers,
         )
-        if is_new:
-            recorder.step(self._begin(RunState.CREATED, self._number))
+        if taken.record.state is RunState.PLANNED:
+            try:
+                recorder.step(self._begin(RunState.CREATED, self._number))
+            except BaseException:
+                self._withdraw()
+                raise
         return recorder
+
+    def _withdraw(self) -> None:
+        """Give the claim back: this process lives on, but will write nothing more."""
+        with suppress(BrevettiHydraError), lock(self._folder.lock, point="run.locked"):
+            self._claimed.withdraw()
 
     @property
     def is_running(self) -> bool:
@@ -198,7 +180,7 @@ class Session:
         """
         try:
             self._prepare()
-            self.stops.raise_if_requested()
+            self.raise_if_requested()
             model = job.run()
             self.recorder.check_entitled()
             self._finish(model, complete_job=complete_job)
@@ -206,21 +188,46 @@ class Session:
             # A forked child that came back from run() must not touch the parent's run.
             if self.recorder.is_owner:
                 self._seal(error)
-            if isinstance(error, KeyboardInterrupt) and self.stops.signal_number == signal.SIGTERM:
-                # It was we who made it of the signal, when the time was over.
-                raise RunInterrupted(signal.SIGTERM) from error
+            cause = self.stops.cause
+            is_ours = cause is not None and cause.signal_number == signal.SIGTERM
+            if cause is not None and is_ours and isinstance(error, KeyboardInterrupt):
+                # It was we who made it of the request, when the time was over.
+                raise cause.exception() from error
             raise
         finally:
             if self.recorder.is_owner:
                 self._release()
         return self.recorder.record
 
+    def raise_if_requested(self) -> None:
+        """End the job from inside, where it reports, if it was asked to end.
+
+        Raises:
+            RunInterrupted: The run was asked to stop.
+            RunPruned: The trial was found to be not worth its time.
+        """
+        if self.is_asked_to_stop:
+            self.stops.raise_if_requested()
+
+    @property
+    def is_asked_to_stop(self) -> bool:
+        """Whether the run was asked to stop; a trial also by its driver."""
+        if self._plan.trial is not None and not self.stops.is_requested:
+            request = read_request(self._folder, self._number)
+            if request is not None:
+                self.stops.ask(StopCause.of_request(request))
+        return self.stops.is_requested
+
     # --- before run() ---
 
     def _prepare(self) -> None:
         around = self._around
         self._workplace.beats.begin(self._claimed, self._plan.run_node.lease_s)
+        if self._plan.timeout_s is not None:
+            self.stops.limit(self._plan.timeout_s)
         self._start_capture()
+        if around.problem is not None:
+            raise around.problem
         for warning in around.warnings:
             self.recorder.warn(warning)
         self._clear_temp()
@@ -287,9 +294,9 @@ class Session:
 
     def _finish(self, model: Any, *, complete_job: bool) -> None:
         stored = None if model is None else self._store(model)
-        if self.stops.is_requested:
-            # It ended because it was asked to: there may be more to do.
-            raise RunInterrupted(self.stops.signal_number or signal.SIGINT)
+        # It may have ended because it was asked to: then there is more to do.
+        self.stops.raise_if_requested()
+        check_objectives(self._plan.trial, self.recorder.record)
         self._write_output(None, stored)
         self._digest_artifacts()
         self._end_attempt()
@@ -358,26 +365,31 @@ class Session:
         # A signal now would end the sealing, and the record would tell neither of the two.
         self.stops.shield()
         state, failure = self._judge(error)
-        self._keep_what_there_is(failure, is_interrupted=state is RunState.INTERRUPTED)
+        self._keep_what_there_is(failure, is_urgent=self.stops.is_requested)
         self._end_attempt()
-        if self.recorder.state.is_finished:
+        is_begun = not self.recorder.state.is_finished
+        if not is_begun and self._plan.trial is None:
             # A new attempt that ended before it began: the run stands as it stood.
+            self._withdraw()
             return
         step = Step(state, self._now(), self._number, failure=failure)
         try:
+            if not is_begun:
+                # Of a trial each attempt counts: else a driver would begin this one for ever.
+                self.recorder.step(self._begin(RunState.RUNNING, self._number))
             self.recorder.step(step)
         except BrevettiHydraError as second:
             self.recorder.give_up(step)
+            self._withdraw()
             error.add_note(f"the run's record could not be sealed: {second.message}")
 
     def _judge(self, error: BaseException) -> tuple[RunState, Failure]:
-        if isinstance(error, RunInterrupted | KeyboardInterrupt):
-            number = getattr(error, "signal_number", self.stops.signal_number)
-            reason = self.stops.reason_of(number)
-            return RunState.INTERRUPTED, Failure(type="RunInterrupted", message=reason)
+        cause = self.stops.cause_of(error)
+        if cause is not None:
+            return cause.state, cause.failure(self._around.masking)
         return RunState.FAILED, describe_failure(error, self._around.masking)
 
-    def _keep_what_there_is(self, failure: Failure, *, is_interrupted: bool) -> None:
+    def _keep_what_there_is(self, failure: Failure, *, is_urgent: bool) -> None:
         """Keep output.json and the list of artifacts, as far as the disk takes them."""
         if failure.traceback:
             if self._capture is not None:
@@ -387,7 +399,7 @@ class Session:
             return
         try:
             self._write_output(failure)
-            if not is_interrupted:
+            if not is_urgent:
                 # Somebody waits for the process to end: the digests of large files can wait.
                 self._digest_artifacts()
         except BrevettiHydraError as error:
@@ -400,13 +412,10 @@ class Session:
             getattr(observer, "close", bool)()
         look_into(error)
 
-    def _give_up(self, reason: str) -> None:
+    def _give_up(self, cause: StopCause) -> None:
         """Seal from another thread: the main thread does not come back."""
         step = Step(
-            RunState.INTERRUPTED,
-            self._now(),
-            self._number,
-            failure=Failure(type="RunInterrupted", message=reason),
+            cause.state, self._now(), self._number, failure=cause.failure(self._around.masking)
         )
         # A newer attempt, or a disk that takes nothing: then the next look finds the run lost.
         with suppress(BrevettiHydraError):
@@ -432,11 +441,3 @@ class Session:
 def _write_above(observers: Sequence[Observer]) -> Callable[[bytes], bool] | None:
     """Find an observer that can show the job's output (`RunContext`)."""
     return next((one.write_above for one in observers if hasattr(one, "write_above")), None)
-
-
-def _check_resumable(record: RunRecord) -> None:
-    if not record.state.is_resumable:
-        raise WrongStateError(
-            f"run '{record.folder}' is {record.state.value} and cannot be started",
-            notes=["a new attempt can begin after failed, interrupted or lost"],
-        )

@@ -1,8 +1,9 @@
 """Settling: what a reader does about a run whose process did not say how it ended.
 
 The journal may say more than the record (the process died in between): the record is completed
-from it. A run that should be at work and is not is `lost`. Both are sealed into the record, so that
-the next reader, and the attempt itself should it wake up, find the same.
+from it. A run that should be at work and is not is `lost`; it has failed where its process was
+ended on purpose. Both are sealed into the record, so that the next reader, and the attempt itself
+should it wake up, find the same.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from brevetti_hydra.run.journal import JournalWriter, last_seq, read_journal, re
 from brevetti_hydra.run.liveness import ProcessMark, is_gone
 from brevetti_hydra.run.recorder import write_record
 from brevetti_hydra.run.replay import replay
+from brevetti_hydra.run.requests import read_kill
 from brevetti_hydra.run.states import Step, walk
 
 if TYPE_CHECKING:
@@ -156,6 +158,8 @@ def _is_open_end(
 
 
 def _is_lost(folder: RunFolder, record: RunRecord, clock: Clock) -> bool:
+    if not folder.claim.exists():
+        return True  # given back by a process that lives on, but can write nothing more
     attempt = record.attempts[-1]
     mark = ProcessMark(attempt.host, attempt.boot_id, attempt.pid, attempt.process_started)
     beat = _last_beat(folder, attempt)
@@ -176,13 +180,24 @@ def _lost_step(folder: RunFolder, record: RunRecord, clock: Clock) -> Step:
     with suppress(OSError):
         signs.append(folder.journal.stat().st_mtime)
     ended = min(max(signs), clock.now())
-    message = f"process {attempt.pid} on '{attempt.host}' ended without a word"
+    state, failure = RunState.LOST, Failure(type="Lost", message=_silence_of(folder, attempt))
+    killed = read_kill(folder, attempt.number)
+    if killed is not None:
+        # Its process did not die by chance.
+        state, failure = RunState.FAILED, Failure(type=killed[0], message=killed[1])
     return Step(
-        RunState.LOST,
+        state,
         format_utc(max(ended, parse_utc(attempt.started))),
         attempt.number,
-        failure=Failure(type="Lost", message=message),
+        failure=failure,
     )
+
+
+def _silence_of(folder: RunFolder, attempt: Attempt) -> str:
+    process = f"process {attempt.pid} on '{attempt.host}'"
+    if folder.claim.exists():
+        return f"{process} ended without a word"
+    return f"{process} could not write how it ended"
 
 
 def _seal(folder: RunFolder, clock: Clock) -> RunRecord:
@@ -204,7 +219,9 @@ def _seal_lost(folder: RunFolder, record: RunRecord, clock: Clock) -> RunRecord:
     seq = last_seq(read_journal(folder.journal))
     journal = JournalWriter(folder.journal, attempt=step.attempt, seq=seq, clock=clock)
     try:
-        journal.append("state", step.as_json(), point="state.lost", durable=True, at=step.at)
+        journal.append(
+            "state", step.as_json(), point=f"state.{step.state.value}", durable=True, at=step.at
+        )
     finally:
         journal.close()
     return walk(record, step)

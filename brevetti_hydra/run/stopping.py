@@ -6,6 +6,8 @@
     + grace_s     -> KeyboardInterrupt in the main thread
     + LAST_WAIT_S -> the run is sealed from another thread, and the process exits
     signal 2      -> KeyboardInterrupt at once
+
+A trial is asked in the same way by its time limit, and by its driver (`requests`).
 """
 
 from __future__ import annotations
@@ -13,20 +15,63 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from brevetti_hydra.errors import RunInterrupted
+from brevetti_hydra.errors import RunInterrupted, RunPruned
+from brevetti_hydra.record import Failure, RunState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-__all__ = ["LAST_WAIT_S", "StopRequests"]
+    from brevetti_hydra._masks import Masking
+    from brevetti_hydra.run.requests import Request
+
+__all__ = ["LAST_WAIT_S", "StopCause", "StopRequests"]
 
 # How long the job may take to clean up after the KeyboardInterrupt.
 LAST_WAIT_S = 10.0
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopCause(NamedTuple):
+    """Why a run was asked to stop, and what it will have come to.
+
+    Attributes:
+        state: How it ends.
+        kind: As in `Failure.type`.
+        message: As in `Failure.message`.
+        signal_number: The signal that asked, or that stands for it.
+    """
+
+    state: RunState
+    kind: str
+    message: str
+    signal_number: int = signal.SIGTERM
+
+    @classmethod
+    def of_signal(cls, number: int) -> StopCause:
+        """Give that of a signal: 'stopped by SIGTERM'."""
+        message = f"stopped by {signal.Signals(number).name}"
+        return cls(RunState.INTERRUPTED, "RunInterrupted", message, number)
+
+    @classmethod
+    def of_request(cls, request: Request) -> StopCause:
+        """Give that of a driver's request."""
+        if request.ask == "prune":
+            return cls(RunState.PRUNED, "RunPruned", request.reason)
+        return cls(RunState.INTERRUPTED, "RunInterrupted", request.reason)
+
+    def failure(self, masking: Masking) -> Failure:
+        """Give the same, for the record."""
+        return Failure(type=self.kind, message=masking.text(self.message))
+
+    def exception(self) -> RunInterrupted | RunPruned:
+        """Give what ends the job."""
+        if self.state is RunState.PRUNED:
+            return RunPruned(self.message)
+        return RunInterrupted(self.signal_number)
 
 
 class StopRequests:
@@ -36,11 +81,12 @@ class StopRequests:
     started it, and this listens to nothing there.
 
     Attributes:
+        cause: Why the run was first asked to stop; None while it was not.
         signal_number: The first signal that came in time; None while there was none.
     """
 
     def __init__(
-        self, *, grace_s: float, is_debugged: bool, give_up: Callable[[str], None]
+        self, *, grace_s: float, is_debugged: bool, give_up: Callable[[StopCause], None]
     ) -> None:
         """Prepare; nothing is changed before `listen`.
 
@@ -49,6 +95,7 @@ class StopRequests:
             is_debugged: No timer: somebody is looking at the job.
             give_up: Seals the run, when the job does not even end by KeyboardInterrupt.
         """
+        self.cause: StopCause | None = None
         self.signal_number: int | None = None
         self._grace_s = grace_s
         self._is_debugged = is_debugged
@@ -56,17 +103,14 @@ class StopRequests:
         self._is_shielded = False
         self._before: dict[signal.Signals, Any] = {}
         self._timer: threading.Timer | None = None
+        self._limit: threading.Timer | None = None
+        self._is_insisting = False
         self._owner = os.getpid()
 
     @property
     def is_requested(self) -> bool:
         """Whether the run was asked to stop."""
-        return self.signal_number is not None
-
-    @staticmethod
-    def reason_of(number: int | None) -> str:
-        """Say who asked, for the record: 'stopped by SIGTERM'; without a signal it was Ctrl-C."""
-        return f"stopped by {signal.Signals(number or signal.SIGINT).name}"
+        return self.cause is not None
 
     def listen(self) -> None:
         """Take the signals; does nothing outside the main thread."""
@@ -86,17 +130,46 @@ class StopRequests:
     def shield(self) -> None:
         """From now on signals come too late: the run is being sealed, for a reason it has."""
         self._is_shielded = True
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._limit):
+            if timer is not None:
+                timer.cancel()
+
+    def limit(self, seconds: float) -> None:
+        """Ask the run to stop when it has taken so long; it has failed then."""
+        message = f"it took longer than the {seconds:g} s that an attempt may take"
+        cause = StopCause(RunState.FAILED, "TimeLimit", message)
+        self._limit = threading.Timer(seconds, self.ask, (cause,))
+        self._limit.daemon = True
+        self._limit.start()
+
+    def ask(self, cause: StopCause) -> None:
+        """Ask the run to stop, unless somebody has; called from any thread."""
+        if self._is_shielded or self.cause is not None:
+            return
+        self.cause = cause
+        if not self._is_debugged:
+            self._wait(self._grace_s, self._insist)
 
     def raise_if_requested(self) -> None:
         """End the job from inside, where it reports.
 
         Raises:
             RunInterrupted: The run was asked to stop.
+            RunPruned: The trial was found to be not worth its time.
         """
-        if self.signal_number is not None:
-            raise RunInterrupted(self.signal_number)
+        if self.cause is not None:
+            raise self.cause.exception()
+
+    def cause_of(self, error: BaseException) -> StopCause | None:
+        """Give the cause of a stop that ended a job by this exception; None where it was none."""
+        if isinstance(error, RunPruned):
+            return StopCause(RunState.PRUNED, "RunPruned", error.reason)
+        if isinstance(error, RunInterrupted):
+            return self.cause or StopCause.of_signal(error.signal_number)
+        if isinstance(error, KeyboardInterrupt):
+            # Without a signal that came here it was Ctrl-C all the same.
+            return self.cause or StopCause.of_signal(signal.SIGINT)
+        return None
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if os.getpid() != self._owner:
@@ -104,12 +177,14 @@ class StopRequests:
             raise KeyboardInterrupt
         if self._is_shielded:
             return
-        if self.signal_number is not None:
+        if self._is_insisting:
+            self._is_insisting = False  # it is our own; what follows comes from outside
+        elif self.signal_number is None:
+            self.signal_number = number
+        if self.cause is not None:
             self._wait(LAST_WAIT_S, self._exit)
             raise KeyboardInterrupt
-        self.signal_number = number
-        if not self._is_debugged:
-            self._wait(self._grace_s, self._insist)
+        self.ask(StopCause.of_signal(number))
 
     def _wait(self, seconds: float, action: Callable[[], None]) -> None:
         if self._timer is not None:
@@ -121,6 +196,7 @@ class StopRequests:
     def _insist(self) -> None:
         """Send the second signal ourselves; it interrupts sleeps and locks, too."""
         if not self._is_shielded:
+            self._is_insisting = True
             _interrupt_main_thread()
             # The main thread may be in code that never comes back to Python.
             self._wait(LAST_WAIT_S, self._exit)
@@ -129,13 +205,13 @@ class StopRequests:
         if self._is_shielded:
             return
         # The main thread may hold any lock that this needs, for ever.
-        reason = self.reason_of(self.signal_number)
-        sealing = threading.Thread(target=self._give_up, args=(reason,), daemon=True)
+        cause = self.cause or StopCause.of_signal(signal.SIGINT)
+        sealing = threading.Thread(target=self._give_up, args=(cause,), daemon=True)
         try:
             sealing.start()
             sealing.join(LAST_WAIT_S)
         finally:
-            os._exit(128 + (self.signal_number or signal.SIGINT))
+            os._exit(128 + cause.signal_number)
 
 
 def _interrupt_main_thread() -> None:

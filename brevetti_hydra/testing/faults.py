@@ -41,6 +41,7 @@ KILL_POINTS: dict[str, tuple[str, ...]] = {
     "folder.made": _STEP,
     "log.opened": _STEP,
     "run.locked": _STEP,
+    "request.cleared": _STEP,
     "attempt.claimed": _WHOLE_FILE,
     "journal.opened": _STEP,
     "state.created": _STEP,
@@ -68,11 +69,15 @@ KILL_POINTS: dict[str, tuple[str, ...]] = {
     "state.completed": _STEP,
     "state.failed": _STEP,
     "state.interrupted": _STEP,
+    "state.pruned": _STEP,
     "journal.mended": _STEP,
     "state.lost": _STEP,
+    "attempt.withdrawn": _STEP,
     "delivery.noted": _WHOLE_FILE,
     "temp.removed": _STEP,
     "record.annotated": _WHOLE_FILE,
+    "request.written": _WHOLE_FILE,
+    "kill.noted": _WHOLE_FILE,
     "run.removed": _STEP,
 }
 

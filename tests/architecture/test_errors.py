@@ -38,7 +38,7 @@ def drawn() -> dict[str, tuple[str | None, str | None, int]]:
     path: list[tuple[str, int]] = []
     for line in errors.__doc__.partition("drawn::")[2].splitlines():
         match = LINE.match(line)
-        if match is None or line.strip().startswith("RunInterrupted"):
+        if match is None or line.strip().startswith(("RunInterrupted", "RunPruned")):
             continue
         name, code = match["name"], match["code"]
         # The docstring is indented by one step.

@@ -28,7 +28,12 @@ SCENARIOS = {
     "state.interrupted": "interrupt",
     "state.lost": "look",
     "journal.mended": "look",
+    "state.pruned": "prune",
+    "attempt.withdrawn": "withdraw",
     "record.annotated": "tag",
+    "request.written": "ask",
+    "request.cleared": "ask",
+    "kill.noted": "ask",
     "run.removed": "remove",
 }
 CASES = [(point, moment) for point, moments in KILL_POINTS.items() for moment in moments]
@@ -150,7 +155,7 @@ def plain(record: RunRecord) -> dict[str, Any]:
 def test_scenarios_pass_every_kill_point(zygote: Zygote, tmp_path: Path) -> None:
     """Together the scenarios pass every kill point at every moment, and no others."""
     passed: set[tuple[str, str]] = set()
-    for scenario in ("run", "fail", "interrupt", "tag", "remove"):
+    for scenario in ("run", "fail", "interrupt", "prune", "withdraw", "tag", "ask", "remove"):
         answer = zygote.play(scenario, tmp_path / "runs")
         passed |= {(point, moment) for point, moment in answer["passed"]}
     leave_unended(zygote, tmp_path / "lost")
@@ -168,13 +173,38 @@ def test_nothing_is_lost_and_no_state_is_wrong(
     root = tmp_path / "runs"
     if scenario == "look":
         leave_unended(zygote, root)
-    elif scenario in {"tag", "remove"}:
+    elif scenario in {"tag", "ask", "remove"}:
         zygote.play("run", root)
 
     answer = zygote.play(scenario, root, f"{point}:{moment}:1")
 
     assert -signal.SIGKILL == answer["code"]
     check(root, is_removed=(point, moment) == ("run.removed", "after"))
+
+
+TAKEN = [case for case in CASES if case[0] not in SCENARIOS]
+
+
+@pytest.mark.parametrize(("point", "moment"), TAKEN, ids=[":".join(case) for case in TAKEN])
+def test_a_trial_completes_exactly_once(
+    zygote: Zygote, tmp_path: Path, point: str, moment: str
+) -> None:
+    """Wherever the process of a trial is killed, the next one takes it, unless it is done."""
+    root = tmp_path / "runs"
+    folder = RunFolder(root / "sweep-20261123T101500Z-work-4f1c9a1200" / "00000-work-1234567890")
+    zygote.play("trial", root, f"{point}:{moment}:1")
+    left = journalled(folder)
+
+    zygote.play("trial again", root)
+
+    record = read_record(folder)
+    ends = [event["state"] for event in journalled(folder) if event.get("kind") == "state"]
+    assert (RunState.COMPLETED, 1) == (record.state, ends.count("completed"))
+    assert left == journalled(folder)[: len(left)]
+    assert [(1, "accuracy")] == [
+        (len(set(record.metrics)), name)
+        for name in record.trial.objectives  # type: ignore[union-attr]
+    ]
 
 
 def leave_unended(zygote: Zygote, root: Path) -> None:
@@ -213,7 +243,7 @@ def check(root: Path, *, is_removed: bool = False) -> None:
     folder = find_run("last", root)
     if record.state.is_resumable:
         check_resume(folder, record)
-    else:
+    elif record.state is not RunState.PRUNED:
         assert RunState.COMPLETED is record.state
         assert "artifacts/model.bin" == json.loads(folder.info.read_text())["model_path"]
 

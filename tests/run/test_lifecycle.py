@@ -33,6 +33,7 @@ from brevetti_hydra.run.events import (
     Warned,
 )
 from brevetti_hydra.run.history import list_runs, read_record, read_snapshot
+from brevetti_hydra.run.stopping import StopCause
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -571,7 +572,7 @@ def test_a_stop_request_ends_the_run_at_its_next_report(starter: Starter) -> Non
     context = starter.context()
 
     def work(run: RunContext) -> None:
-        run._session.stops.signal_number = 15  # type: ignore[union-attr]
+        run._session.stops.ask(StopCause.of_signal(15))  # type: ignore[union-attr]
         seen.append(run.stop_requested)
         run.report_progress(7, {"loss": 1})
         seen.append(False)
@@ -593,7 +594,7 @@ def test_a_job_that_returns_because_it_was_asked_to_is_interrupted(starter: Star
     context = starter.context()
 
     def work(run: RunContext) -> Any:
-        run._session.stops.signal_number = 2  # type: ignore[union-attr]
+        run._session.stops.ask(StopCause.of_signal(2))  # type: ignore[union-attr]
         path = run.temp_path / "half.bin"
         path.write_bytes(b"half")
         return path
