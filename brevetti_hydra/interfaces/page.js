@@ -63,10 +63,14 @@
       view: { stroke: null },
       text: { color: colour("--ink") },
       rule: { color: colour("--quiet") },
+      // A text that lies on lines: `"style": "halo"` draws the paper around it.
+      style: { halo: { stroke: colour("--paper"), strokeWidth: 3, strokeOpacity: 0.85 } },
       range: {
         category: colour("--series").split(",").map((text) => text.trim()),
         heatmap: [colour("--low"), colour("--high")],
         ramp: [colour("--low"), colour("--high")],
+        // For lines and points, which must be seen at both ends.
+        diverging: [colour("--worst"), colour("--middle"), colour("--best")],
       },
     };
   };

@@ -82,6 +82,18 @@ class Page:
         """Add a paragraph."""
         self._parts.append(f"<p>{_escape(text)}</p>")
 
+    def lines(self, text: str, *, title: str = "") -> None:
+        """Add lines as they are: a command, a traceback.
+
+        Args:
+            text: The lines.
+            title: If given, it alone is shown until the reader opens it.
+        """
+        lines = f"<pre>{_escape(text)}</pre>"
+        if title:
+            lines = f"<details><summary>{_escape(title)}</summary>\n{lines}</details>"
+        self._parts.append(lines)
+
     def facts(self, facts: Mapping[str, object]) -> None:
         """Add a row of tiles, a name and a value each; numbers are shown with four digits."""
         tiles = "".join(
@@ -114,7 +126,7 @@ class Page:
             self._parts.append(f'<p class="empty">{_escape(caption or "The table")}: no rows.</p>')
             return
         marks = [
-            ' class="number"' if all(_is_number(row[index]) for row in body) else ""
+            ' class="number"' if _are_numbers([row[index] for row in body]) else ""
             for index in range(len(columns))
         ]
         above = f"<caption>{_escape(caption)}</caption>" if caption else ""
@@ -244,6 +256,12 @@ def _escape(text: str) -> str:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _are_numbers(values: Sequence[object]) -> bool:
+    """Tell a column of numbers; cells of it may be empty."""
+    found = [value for value in values if value is not None]
+    return bool(found) and all(map(_is_number, found))
 
 
 def _show(value: object) -> str:
