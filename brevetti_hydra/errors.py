@@ -42,6 +42,7 @@ The tree, drawn::
     │   └── UnsafePathError         unsafe-path
     ├── RunError                                          exit 1
     │   ├── RunNotFoundError        run-not-found         exit 2
+    │   ├── SweepNotFoundError      sweep-not-found       exit 2
     │   ├── AmbiguousRunError       ambiguous-run         exit 2
     │   ├── RecordUnreadableError   record-unreadable     exit 2
     │   ├── NotRunningError         not-running
@@ -120,6 +121,7 @@ __all__ = [
     "StorageWriteError",
     "SweepError",
     "SweepNotAskedError",
+    "SweepNotFoundError",
     "TargetNotFoundError",
     "TargetRefusedError",
     "TrialTakenError",
@@ -518,8 +520,15 @@ class RunNotFoundError(RunError):
     exit_code = 2
 
 
+class SweepNotFoundError(RunError):
+    """No sweep has such an id, name or path."""
+
+    code = "sweep-not-found"
+    exit_code = 2
+
+
 class AmbiguousRunError(RunError):
-    """Several runs begin like that."""
+    """Several runs or sweeps begin like that."""
 
     code = "ambiguous-run"
     exit_code = 2

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import logging
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from brevetti_hydra._clock import format_utc, parse_utc
+from brevetti_hydra.record import Attempt, Failure, JobRef, RunRecord, RunState, TrialRef
+from brevetti_hydra.sweep.folders import SweepFolder, trial_name
+from brevetti_hydra.sweep.record import Objective, PlannedTrial, SweepRecord
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -22,6 +29,9 @@ settings.register_profile(
     "brevetti_hydra", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("brevetti_hydra")
+
+SWEEP_BEGIN = parse_utc("2026-11-23T10:15:00.000Z")
+SWEEP_ID = "7a1f7ef7-7287-43a1-b34d-71d8fc1f01aa"
 
 # What changes how the harness behaves, and may be set on a developer's machine.
 _FOREIGN_PREFIXES = ("BREVETTI", "HYDRA_", "AWS_", "SM_", "SAGEMAKER_")
@@ -149,3 +159,135 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert path.read_text(encoding="utf-8") == actual
 
     return compare
+
+
+class Trial(NamedTuple):
+    """What became of a trial.
+
+    Attributes:
+        varied: Its settings.
+        metrics: Its output metrics.
+        state: Its state; `planned` leaves no folder.
+        failure: Why it failed.
+        progress: Its last progress.
+        states: Of its attempts; default: one in its state.
+        repeat: Which of the repeats it is.
+    """
+
+    varied: dict[str, Any]
+    metrics: Mapping[str, float] = {}
+    state: RunState = RunState.COMPLETED
+    failure: Failure | None = None
+    progress: Mapping[str, float] = {}
+    states: tuple[RunState, ...] = ()
+    repeat: int = 0
+
+
+@pytest.fixture
+def make_sweep(tmp_path: Path) -> Callable[..., SweepFolder]:
+    """Give a function that writes a sweep of some trials, one minute each, one after another.
+
+    A trial is a mapping with the attributes of `Trial`.
+    """
+
+    def make(
+        ends: Sequence[dict[str, Any]], objectives: dict[str, Any] | None = None, **changes: Any
+    ) -> SweepFolder:
+        trials = [Trial(**end) for end in ends]
+        ways = {"accuracy": "maximize"} if objectives is None else objectives
+        sweep_id = changes.get("sweep_id", SWEEP_ID)
+        folder = SweepFolder.named(tmp_path / "runs", "classifier", sweep_id, SWEEP_BEGIN)
+        folder.root.mkdir(parents=True)
+        planned = [_plan_trial(number, trial, sweep_id) for number, trial in enumerate(trials)]
+        record = SweepRecord(
+            **{
+                "sweep_id": sweep_id,
+                "folder": folder.name,
+                "created": format_utc(SWEEP_BEGIN),
+                "command": ("brevetti-hydra", "-m", "job=classifier", "lr=0.1,0.01"),
+                "overrides": ("job=classifier", "lr=0.1,0.01"),
+                "start_folder": str(tmp_path),
+                "jobs": ("classifier",),
+                "varied": tuple(dict.fromkeys(key for each in trials for key in each.varied)),
+                "trials": len(trials),
+                "objectives": tuple(
+                    Objective(name=name, direction=way) for name, way in ways.items()
+                ),
+                "sweep": {},
+                "launcher": {},
+                "code_sha256": "",
+                "harness": "0.1.0",
+                **changes,
+            }
+        )
+        folder.plan.write_bytes(b"".join(each.line() for each in planned))
+        folder.record.write_text(record.model_dump_json(), encoding="utf-8")
+        for trial, each in zip(trials, planned, strict=True):
+            if trial.state is not RunState.PLANNED:
+                _write_trial(folder, each, trial)
+        return folder
+
+    return make
+
+
+def _plan_trial(number: int, trial: Trial, sweep_id: str) -> PlannedTrial:
+    digits = hashlib.sha256(f"{sweep_id}-{number}".encode()).hexdigest()
+    run_id = f"{digits[:8]}-{digits[8:12]}-4000-8000-000000000000"
+    return PlannedTrial(
+        number=number,
+        key=f"key-{number}",
+        run_id=run_id,
+        folder=trial_name(number, "classifier", run_id),
+        job="classifier",
+        base="base",
+        values=[],
+        varied=trial.varied,
+        overrides=["job=classifier", *(f"{key}={value}" for key, value in trial.varied.items())],
+        repeat=trial.repeat,
+        seed=trial.repeat,
+    )
+
+
+def _write_trial(folder: SweepFolder, planned: PlannedTrial, trial: Trial) -> None:
+    begin = SWEEP_BEGIN + 60 * planned.number
+    is_open = not trial.state.is_finished
+    states = trial.states or (trial.state,)
+    step = 60 / len(states)
+    attempts = tuple(
+        Attempt(
+            number=index + 1,
+            host="elsewhere",
+            boot_id="",
+            pid=1,
+            process_started="",
+            # Of one that runs elsewhere, nobody has heard for long enough to say that it is gone.
+            lease_s=1e12,
+            started=format_utc(begin + index * step),
+            ended=None if is_open else format_utc(begin + (index + 1) * step),
+            state=state,
+        )
+        for index, state in enumerate(states)
+    )
+    record = RunRecord(
+        run_id=planned.run_id,
+        folder=planned.folder,
+        job=JobRef(name="classifier", target="my.train:MyJob"),
+        state=trial.state,
+        created=format_utc(begin),
+        ended=None if is_open else format_utc(begin + 60),
+        duration_s=None if is_open else 60.0,
+        seed=planned.seed,
+        overrides=tuple(planned.overrides),
+        command=("brevetti-hydra", *planned.overrides),
+        settings=dict(planned.varied),
+        attempts=attempts,
+        metrics=dict(trial.metrics),
+        progress=dict(trial.progress),
+        failure=trial.failure,
+        storage="storage",
+        trial=TrialRef(sweep=folder.name, number=planned.number, key=planned.key),
+    )
+    run = folder.trial(planned.folder)
+    run.root.mkdir()
+    run.record.write_text(record.model_dump_json(), encoding="utf-8")
+    run.log.write_text("hello\n", encoding="utf-8")

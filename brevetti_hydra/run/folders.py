@@ -17,6 +17,7 @@ __all__ = [
     "runs_root",
     "short_id_of",
     "slug",
+    "sweep_id_of",
 ]
 
 RUNS_VARIABLE = "BREVETTI_HYDRA_RUNS"
@@ -25,8 +26,10 @@ RUNS_VARIABLE = "BREVETTI_HYDRA_RUNS"
 SHORT_ID_DIGITS = 10
 
 _MOST_SLUG_CHARACTERS = 40
-# A text: compiled when a list of runs needs it, not at import.
-_FOLDER_NAME = r"(?s)\d{8}T\d{6}Z-.+-([0-9a-f]{10})"
+# Texts: compiled when a list of runs needs them, not at import. A run alone, or a trial: a sweep's
+# folder begins with a word.
+_FOLDER_NAME = r"(?s)(?:\d{8}T\d{6}Z|\d{5,})-.+-([0-9a-f]{10})"
+_SWEEP_NAME = r"(?s)sweep-\d{8}T\d{6}Z-.+-([0-9a-f]{10})"
 
 
 def runs_root(root: str | os.PathLike[str] | None = None) -> Path:
@@ -277,4 +280,10 @@ class RunFolder:
 def short_id_of(folder_name: str) -> str | None:
     """Give the id's digits in a folder's name; None where it is no run's folder."""
     match = re.fullmatch(_FOLDER_NAME, folder_name)
+    return match and match[1]
+
+
+def sweep_id_of(folder_name: str) -> str | None:
+    """Give the id's digits in the name of a sweep's folder; None where it is none."""
+    match = re.fullmatch(_SWEEP_NAME, folder_name)
     return match and match[1]

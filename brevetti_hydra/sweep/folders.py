@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brevetti_hydra.run.folders import SHORT_ID_DIGITS, RunFolder, slug
+from brevetti_hydra.run.folders import SHORT_ID_DIGITS, RunFolder, slug, sweep_id_of
 
 if TYPE_CHECKING:
     import os
 
-__all__ = ["SweepFolder", "sweep_id_of", "trial_name"]
-
-# A text: compiled when a list of sweeps needs it, not at import. No run's folder begins like that.
-_FOLDER_NAME = r"(?s)sweep-\d{8}T\d{6}Z-.+-([0-9a-f]{10})"
+__all__ = ["SweepFolder", "trial_name"]
 
 
 class SweepFolder:
@@ -133,12 +129,6 @@ class SweepFolder:
     def __repr__(self) -> str:
         """Show the path."""
         return f"SweepFolder({str(self.root)!r})"
-
-
-def sweep_id_of(folder_name: str) -> str | None:
-    """Give the id's digits in a folder's name; None where it is no sweep's folder."""
-    match = re.fullmatch(_FOLDER_NAME, folder_name)
-    return match and match[1]
 
 
 def trial_name(number: int, job_name: str, run_id: str) -> str:

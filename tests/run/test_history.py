@@ -17,12 +17,20 @@ from brevetti_hydra.errors import (
 from brevetti_hydra.record import RunState
 from brevetti_hydra.run import RunFolder, runs_root
 from brevetti_hydra.run.annotate import remove_run, set_note, set_tags
-from brevetti_hydra.run.history import find_run, list_runs, read_record, read_snapshot
+from brevetti_hydra.run.history import (
+    find_run,
+    list_folders,
+    list_runs,
+    read_record,
+    read_snapshot,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from brevetti_hydra.run import RunContext
+    from brevetti_hydra.sweep.folders import SweepFolder
 
     from .conftest import Starter
 
@@ -278,3 +286,43 @@ def test_a_reader_without_rights_still_sees_what_is(
         read_record(context.folder),
         context.folder.record.exists(),
     )
+
+
+def test_trials_are_found_like_runs(
+    make_sweep: Callable[..., SweepFolder], starter: Starter
+) -> None:
+    """A trial has an id of its own, and a number in its sweep."""
+    single = starter.start(nothing).folder
+    sweep = make_sweep([{"varied": {}}, {"varied": {}}])
+    trials = [RunFolder(sweep.root / name) for name in reversed(list_folders(sweep.root))]
+    root = sweep.runs_root
+
+    texts = [trials[1].short_id, trials[1].short_id[:7], trials[1].name, f"{sweep.short_id}/1"]
+    found = {find_run(text, root) for text in [*texts, f"{sweep.short_id[:5]}/01"]}
+
+    assert {trials[1]} == found
+    assert single == find_run(single.short_id, starter.root)
+    assert trials[1].short_id == trials[1].name[-10:]
+    with pytest.raises(RunNotFoundError, match=r"has no trial 2 that has begun"):
+        find_run(f"{sweep.short_id}/2", root)
+    with pytest.raises(RunNotFoundError, match="is a sweep, and a run is wanted"):
+        find_run(sweep.short_id[:6], root)
+
+
+def test_trials_are_listed_where_they_are_asked_for(
+    make_sweep: Callable[..., SweepFolder],
+) -> None:
+    """A list of runs holds those of sweeps on request, or from the folder of a sweep."""
+    sweep = make_sweep([{"varied": {}}, {"varied": {}}])
+
+    numbers = [
+        [record.trial.number for record in records if record.trial]
+        for records in (
+            list_runs(sweep.runs_root),
+            list_runs(sweep.runs_root, has_trials=True),
+            list_runs(sweep.root),
+        )
+    ]
+
+    assert [[], [1, 0], [1, 0]] == numbers
+    assert list_folders(sweep.root)[0] == find_run("last", sweep.runs_root).name

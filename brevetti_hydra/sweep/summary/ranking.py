@@ -155,7 +155,9 @@ def _level(point: tuple[float, ...], fronts: Sequence[Sequence[tuple[float, ...]
     low, high = 0, len(fronts)
     while low < high:
         middle = (low + high) // 2
-        if any(_surpasses(other, point) for other in reversed(fronts[middle])):
+        # Of two objectives the last one is the front's best in the second.
+        rivals = fronts[middle][-1:] if len(point) == 2 else fronts[middle]  # noqa: PLR2004 - two
+        if any(_surpasses(other, point) for other in rivals):
             low = middle + 1
         else:
             high = middle

@@ -136,7 +136,7 @@ def _turned(scale: Scale) -> Scale:
 def _with_unset(scale: Scale) -> Scale:
     if None not in scale.positions:
         return scale
-    positions = [_UNSET_AT if at is None else at for at in scale.positions]
+    positions: list[float | None] = [_UNSET_AT if at is None else at for at in scale.positions]
     return scale._replace(positions=positions, ticks=[(_UNSET_AT, _UNSET), *scale.ticks])
 
 

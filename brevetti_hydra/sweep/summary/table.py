@@ -24,6 +24,7 @@ __all__ = [
     "failures",
     "group_table",
     "sweep_fields",
+    "trial_fields",
     "trial_table",
 ]
 
