@@ -291,3 +291,5 @@ def _write_trial(folder: SweepFolder, planned: PlannedTrial, trial: Trial) -> No
     run.root.mkdir()
     run.record.write_text(record.model_dump_json(), encoding="utf-8")
     run.log.write_text("hello\n", encoding="utf-8")
+    if is_open:
+        run.claim.write_text('{"attempt": 1, "pid": 1}\n', encoding="utf-8")
