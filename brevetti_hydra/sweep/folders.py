@@ -107,6 +107,10 @@ class SweepFolder:
         """What the launcher leaves: logs of workers, files of a scheduler."""
         return self.root / "engine"
 
+    def worker_log(self, driver: int, number: int) -> Path:
+        """Point at what a worker prints beside its trials; `driver` is a process id."""
+        return self.engine_dir / f"worker-{driver}-{number}.log"
+
     @property
     def summary_csv(self) -> Path:
         """The table of all trials."""

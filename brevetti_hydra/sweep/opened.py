@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.sweep.folders import SweepFolder
 
-__all__ = ["OpenSweep", "open_sweep"]
+__all__ = ["OpenSweep", "open_sweep", "read_sweep_record"]
 
 
 class OpenSweep:
@@ -53,15 +53,24 @@ def open_sweep(folder: SweepFolder) -> OpenSweep:
     Raises:
         RecordUnreadableError: They are missing or damaged, or of another format.
     """
-    try:
-        record = SweepRecord.model_validate_json(folder.record.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise _unreadable(folder.record, error) from error
+    record = read_sweep_record(folder)
     try:
         trials = list(_read_plan(folder.plan))
     except (OSError, TypeError, ValueError) as error:
         raise _unreadable(folder.plan, error) from error
     return OpenSweep(folder, record, trials)
+
+
+def read_sweep_record(folder: SweepFolder) -> SweepRecord:
+    """Read a sweep's record alone: the plan may be long.
+
+    Raises:
+        RecordUnreadableError: It is missing or damaged, or of another format.
+    """
+    try:
+        return SweepRecord.model_validate_json(folder.record.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise _unreadable(folder.record, error) from error
 
 
 def _read_plan(path: Path) -> Iterator[PlannedTrial]:

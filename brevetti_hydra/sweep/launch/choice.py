@@ -35,6 +35,10 @@ def open_launcher(
         from brevetti_hydra.sweep.launch.slurm import SlurmLauncher
 
         return SlurmLauncher(sweep, node, secrets=secrets)
+    if node.kind == "processes":
+        from brevetti_hydra.sweep.launch.processes import ProcessesLauncher
+
+        return ProcessesLauncher(sweep, node, secrets=secrets)
     from brevetti_hydra.sweep.launch.inline import InlineLauncher
     from brevetti_hydra.sweep.trial import TrialRunner
 
