@@ -299,10 +299,12 @@ def _refuse_remote(request: Request) -> None:
                 f"'--{name}' needs the remote platform, which this version does not have",
                 hint="leave it out: the run is then a run of the local platform",
             )
+    if request.flags.dry_run:
+        raise UsageError("'--dry-run' is for sweeps", hint="add -m, or take it out")
     if request.flags.multirun:
         raise UsageError(
-            "sweeps are not part of this version",
-            hint="leave -m out, and start the runs one by one",
+            "'-m' asks for a sweep, and this starts a single run",
+            hint="start it from the command line: brevetti-hydra -m job=...",
         )
 
 

@@ -196,7 +196,7 @@ def _shape(target: str | None, project: Project, tables: Tables) -> Shape | None
     if target is None:
         return None
     try:
-        return RootShape(class_shapes(_class_of(target, project, tables)))
+        return RootShape(class_shapes(_class_of(target, project, tables), of_sweeps=True))
     except BrevettiHydraError:
         return None
 

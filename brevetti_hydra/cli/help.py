@@ -54,6 +54,8 @@ FLAGS: dict[str, str] = {
     "-c, --cfg job": "print the composed configuration and run nothing",
     "--resolve": "with --cfg: resolve interpolations",
     "-p, --package KEY": "with --cfg: only this node",
+    "-m, --multirun": "a sweep: a run for each combination of values, as lr=0.1,0.01",
+    "--dry-run": "with -m: check all of them, print them, and run nothing",
     "-i, --info [PART]": "print what the configuration is made of (PART: config, defaults, ...)",
     "-cn, --config-name NAME": "another primary config than 'brevetti'",
     "-cp, --config-path DIR": "a folder in the place of ./conf",

@@ -165,7 +165,7 @@ def shipped_document() -> dict[str, Any]:
     from brevetti_hydra.cli.commands import COMMANDS
     from brevetti_hydra.cli.help import FLAGS
 
-    shapes = class_shapes(object)
+    shapes = class_shapes(object, of_sweeps=True)
     reserved = {name: _Writer().node(shape, (name,)) for name, shape in shapes.items() if name}
     # Of Hydra's own node these are honoured as they stand.
     hydra = {"searchpath": {"type": "list of folders"}, "verbose": {"values": ["true", "false"]}}

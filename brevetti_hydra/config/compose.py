@@ -15,6 +15,7 @@ from brevetti_hydra.config.layers import CommandLine, info_layer, stack
 from brevetti_hydra.config.models.defaults import fill_tree
 from brevetti_hydra.config.models.job_shapes import (
     RESERVED_MODELS,
+    SWEEP_NODES,
     RootShape,
     class_shapes,
     shape_at,
@@ -231,6 +232,8 @@ def _compose(
     _refuse_targets(composition, layers)
     steering = _steering_tree(layers, chosen.values, opened.shapes_of(object))
     _load_class(composition, steering, base, job_class, target, opened)
+    is_sweep = request.flags.multirun
+    composition.shapes = opened.shapes_of(composition.job_class, of_sweeps=is_sweep)
     root = RootShape(composition.shapes)
     values = chosen.values
     if versioned is not None:
@@ -339,7 +342,6 @@ def _load_class(
     composition.job_class = job_class
     module = f"{job_class.__module__}:{job_class.__qualname__}"
     composition.target = target.strip() if target and ":" in target else module
-    composition.shapes = opened.shapes_of(job_class)
 
 
 def _steering_tree(layers: list[Node], values: list[Argument], shapes: Mapping[str, Shape]) -> Node:
@@ -379,7 +381,12 @@ def _stack_layers(
     composition.dropped += line.dropped
     composition.secrets += find_secrets(tree, root)
     composition.problems += line.problems
-    composition.hydra = read_hydra_node(tree)
+    is_sweep = SWEEP_NODES[0] in composition.shapes
+    for name in SWEEP_NODES:
+        if not is_sweep:
+            # What files say of sweeps has no effect on a single run; the line is refused.
+            (tree.children or {}).pop(name, None)
+    composition.hydra = read_hydra_node(tree, is_sweep=is_sweep)
     composition.problems += composition.hydra.problems
     composition.notices += composition.hydra.notices
     composition.filled = tree.copy()

@@ -19,6 +19,7 @@ from brevetti_hydra.errors import (
     InvalidSettingError,
     RefusedHydraKeyError,
     SweepNotAskedError,
+    UsageError,
 )
 
 __all__ = ["HydraNode", "read_hydra_node"]
@@ -47,6 +48,7 @@ class HydraNode(NamedTuple):
         verbose: Whether the harness logs at debug level.
         notices: One line for each translated key.
         problems: One error for each refused key.
+        for_sweeps: Those of the notices that say that a key has no effect on a single run.
         tree: The node itself, as it was written.
     """
 
@@ -54,14 +56,16 @@ class HydraNode(NamedTuple):
     notices: tuple[str, ...]
     problems: tuple[BrevettiHydraError, ...]
     tree: Node | None = None
+    for_sweeps: tuple[str, ...] = ()
 
 
-def read_hydra_node(tree: Node) -> HydraNode:
+def read_hydra_node(tree: Node, *, is_sweep: bool = False) -> HydraNode:
     """Take the `hydra` node out of a tree, and lay its translated keys where they belong."""
     children = tree.children if tree.children is not None else {}
     hydra = children.pop("hydra", None)
     verbose = False
     notices: list[str] = []
+    for_sweeps: list[str] = []
     problems: list[BrevettiHydraError] = []
     for path, node in walk(hydra) if hydra is not None else ():
         key = dotted(("hydra", *path))
@@ -72,27 +76,36 @@ def read_hydra_node(tree: Node) -> HydraNode:
         elif path == ("verbose",):
             verbose = bool(node.value)
         elif path == ("mode",):
-            problems += _check_mode(node)
+            problems += _check_mode(node, is_sweep=is_sweep)
         elif path[:1] in _OF_SWEEPS and "_target_" not in path:
             notice = f"'hydra.{path[0]}' is for sweeps, and has no effect on a single run"
-            if not any(notice in each for each in notices):
-                notices.append(f"{node.origin.label}: {notice}")
+            if not is_sweep and not any(notice in each for each in for_sweeps):
+                for_sweeps.append(f"{node.origin.label}: {notice}")
+                notices.append(for_sweeps[-1])
         elif path[:1] == ("searchpath",):
             continue
         elif path or node.value is not None:
             problems.append(_refused(key, path[0] if path else "", node))
-    return HydraNode(verbose, tuple(notices), tuple(problems), hydra)
+    return HydraNode(verbose, tuple(notices), tuple(problems), hydra, tuple(for_sweeps))
 
 
-def _check_mode(node: Node) -> list[BrevettiHydraError]:
-    if node.value in ("RUN", None):
+def _check_mode(node: Node, *, is_sweep: bool) -> list[BrevettiHydraError]:
+    if node.value in ("MULTIRUN" if is_sweep else "RUN", None):
         return []
+    if is_sweep and node.value == "RUN":
+        return [
+            UsageError(
+                "'hydra.mode=RUN' contradicts '-m', which asks for a sweep",
+                where=node.origin.place(),
+                hint="take one of them out",
+            )
+        ]
     if node.value == "MULTIRUN":
         return [
             SweepNotAskedError(
                 "'hydra.mode=MULTIRUN' asks for a sweep, but this is a single run",
                 where=node.origin.place(),
-                hint="take it out",
+                hint="add -m, or take it out",
             )
         ]
     return [

@@ -56,18 +56,19 @@ class Opened:
         self.folder = folder
         self.search: SearchPath = open_repository(request, self.project, folder, prepare)
         self._reserved: dict[str, Shape] = {}
-        self._shapes: dict[type, dict[str, Shape]] = {}
+        self._shapes: dict[tuple[type, bool], dict[str, Shape]] = {}
         self._classes: dict[str, type | JobClassError] = {}
 
-    def shapes_of(self, job_class: type) -> dict[str, Shape]:
+    def shapes_of(self, job_class: type, *, of_sweeps: bool = False) -> dict[str, Shape]:
         """Describe a job class, once; raises as `class_shapes`."""
-        if job_class not in self._shapes:
-            shapes = class_shapes(job_class)
+        key = (job_class, of_sweeps)
+        if key not in self._shapes:
+            shapes = class_shapes(job_class, of_sweeps=of_sweeps)
             # The reserved nodes are the same for all.
-            known = {name: shape for name, shape in self._reserved.items() if name}
-            self._shapes[job_class] = shapes | known
-            self._reserved = self._reserved or shapes
-        return self._shapes[job_class]
+            known = {n: shape for n, shape in self._reserved.items() if n and n in shapes}
+            self._shapes[key] = shapes | known
+            self._reserved |= shapes
+        return self._shapes[key]
 
     def load(self, target: str, base: type, where: Place | None) -> type:
         """Load a job class, once.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -9,7 +10,7 @@ from pydantic_core import to_jsonable_python
 
 from brevetti_hydra._text import similar_name
 from brevetti_hydra.config.models.defaults import with_instance_defaults
-from brevetti_hydra.config.models.job_shapes import settings_class, shape_at
+from brevetti_hydra.config.models.job_shapes import SWEEP_NODES, settings_class, shape_at
 from brevetti_hydra.config.recorded import recorded_at
 from brevetti_hydra.config.secrets import hide_secrets
 from brevetti_hydra.config.tree.origins import (
@@ -38,10 +39,9 @@ if TYPE_CHECKING:
     from brevetti_hydra.config.compose import Composition
     from brevetti_hydra.config.models.fields import Shape
 
-__all__ = ["Validated", "find_mistakes", "validate"]
+__all__ = ["Validated", "find_mistakes", "validate", "validate_sweep_nodes"]
 
 _NUMBERS = {int: "an integer", float: "a number"}
-_LATER_NODES = ("sweep", "search", "launcher")
 
 
 class Validated(NamedTuple):
@@ -90,6 +90,23 @@ def find_mistakes(composition: Composition) -> list[BrevettiHydraError]:
     return _in_reading_order(hide_secrets(problems, composition)) if problems else []
 
 
+def validate_sweep_nodes(
+    composition: Composition,
+) -> tuple[dict[str, Any], list[BrevettiHydraError]]:
+    """Validate the `sweep`, `search` and `launcher` nodes of a line with `-m`, and nothing else.
+
+    Returns:
+        The nodes by name, None where one is wrong, and what is wrong with them.
+    """
+    problems: list[BrevettiHydraError] = []
+    nodes = {
+        name: _validated(composition, shape.annotation, (name,), shape, problems)
+        for name, shape in composition.shapes.items()
+        if name in SWEEP_NODES
+    }
+    return nodes, _in_reading_order(hide_secrets(problems, composition))
+
+
 def _judged(
     composition: Composition,
 ) -> tuple[Any, dict[str, Any], list[BrevettiHydraError]]:
@@ -98,10 +115,11 @@ def _judged(
         composition, settings_class(composition.job_class), (), composition.shape(), problems
     )
     nodes = {
-        name: _validated(composition, model, (name,), composition.shapes[name], problems)
-        for name, model in (("job", JobNode), ("platform", PlatformNode), ("run", RunNode))
+        name: _validated(composition, shape.annotation, (name,), shape, problems)
+        for name, shape in composition.shapes.items()
+        if name
     }
-    problems += _nodes_of_later(composition)
+    problems += _no_settings(composition)
     problems += _left_open(composition, problems)
     problems += _booleans_as_numbers(composition)
     if problems and composition.old_names is not None:
@@ -234,7 +252,7 @@ def _switches(value: Any, shape: Shape | None) -> Iterator[tuple[tuple[int, ...]
             yield (), " or ".join(kinds), value
 
 
-def _nodes_of_later(composition: Composition) -> list[BrevettiHydraError]:
+def _no_settings(composition: Composition) -> list[BrevettiHydraError]:
     """Refuse reserved names that are no settings, or that this version has nothing behind."""
     problems: list[BrevettiHydraError] = []
     defaults = composition.written.at(("defaults",))
@@ -255,14 +273,14 @@ def _nodes_of_later(composition: Composition) -> list[BrevettiHydraError]:
                 hint="write it at the top of the YAML file, outside of any node",
             )
         )
-    for name in _LATER_NODES:
-        node = composition.written.at((name,))
-        if node is not None and (node.children or node.value is not None):
+    for argument in composition.arguments:
+        name = re.split(r"[.\[/@]", argument.key, maxsplit=1)[0]
+        if name in SWEEP_NODES and name not in composition.shapes:
             problems.append(
                 UnknownSettingError(
                     f"'{name}' belongs to sweeps, and this is a single run",
-                    where=node.origin.place(),
-                    hint="take it out",
+                    where=argument.origin.place(),
+                    hint="add -m, or take it out",
                 )
             )
     return problems

@@ -79,7 +79,7 @@ def test_flags_are_explained() -> None:
     """The help explains the flags that the line is read with, and no others."""
     explained = {name.split()[0] for names in FLAGS for name in names.split(", ")}
 
-    assert set(_FLAGS) - {"-m", "--multirun"} == explained
+    assert set(_FLAGS) == explained
 
 
 def test_the_help_of_a_script_explains_every_flag() -> None:

@@ -20,10 +20,10 @@ def test_a_line_begins_with_a_command_or_a_run(project: Project) -> None:
     """First come all commands, then groups and reserved nodes."""
     offered = project.offered("")
 
-    assert [*dict.fromkeys(name.partition(" ")[0] for name in COMMANDS)] == offered[:-8]
-    assert offered[-8:] == [
-        *("dataset=", "experiment=", "job=", "platform="),
-        *("job.", "platform.", "run.", "hydra."),
+    assert [*dict.fromkeys(name.partition(" ")[0] for name in COMMANDS)] == offered[:-13]
+    assert offered[-13:] == [
+        *("dataset=", "experiment=", "job=", "launcher=", "platform=", "search="),
+        *("job.", "platform.", "run.", "sweep.", "search.", "launcher.", "hydra."),
     ]
 
 

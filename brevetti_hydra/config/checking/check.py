@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 _EXPERIMENTS = ("experiment", "experiments")
-# Of sweeps: no single run composes them.
-_LEFT_ALONE = ("hydra", "launcher", "search", "sweep")
+# Of launchers that may not even be installed.
+_LEFT_ALONE = ("hydra",)
 # Other compositions that an option is tried in after all jobs.
 _MOST_OTHERS = 5
 
@@ -110,6 +110,8 @@ class _Check:
         self._search = self._opened.search
         self._inventory: Inventory = take_inventory(self._search, shipped_folder())
         self._own = {file.label for file in self._inventory.files.values() if file.is_own}
+        # As for a sweep: a single run would leave out what is about sweeps.
+        request = request._replace(flags=request.flags._replace(multirun=True))
         self._request = request
         self._done = 0
         self._judge = Judge(self._opened, request, base, check_class, self._step)

@@ -142,6 +142,7 @@ class Flags(NamedTuple):
         config_name: `-cn`, `--config-name`.
         config_path: `-cp`, `--config-path`.
         config_dir: `-cd`, `--config-dir`.
+        dry_run: `--dry-run`: of a sweep, print what would run.
         debug: `--debug`.
         json: `--json` (`document`) or `--json=lines`.
         traceback: `--traceback`.
@@ -158,6 +159,7 @@ class Flags(NamedTuple):
     config_name: str | None = None
     config_path: str | None = None
     config_dir: str | None = None
+    dry_run: bool = False
     debug: bool = False
     json: Literal["document", "lines"] | None = None
     traceback: bool = False
@@ -204,6 +206,7 @@ _FLAGS: dict[str, tuple[str, str]] = {
     "--config-path": ("config_path", "must"),
     "-cd": ("config_dir", "must"),
     "--config-dir": ("config_dir", "must"),
+    "--dry-run": ("dry_run", "no"),
     "--debug": ("debug", "no"),
     "--json": ("json", "may"),
     "--traceback": ("traceback", "no"),

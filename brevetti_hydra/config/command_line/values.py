@@ -87,6 +87,7 @@ def override_value(argument: Argument, shape: Shape | None) -> Any:
         raise SweepNotAskedError(
             f"'{argument.shown}' is a sweep, but this is a single run",
             where=argument.origin.place(),
+            notes=["with -m each of its values is a run of its own"],
             hint=sweep_hint(argument.key, text if _is_shown(argument) else "...", shape),
         )
     value = parsed.value()

@@ -204,7 +204,7 @@ class _Jobs:
 
     def _load(self, option: str) -> KnownJob:
         job_class = job_class_of(self._search, self._project, self._base, option)
-        return KnownJob(option, class_shapes(job_class))
+        return KnownJob(option, class_shapes(job_class, of_sweeps=True))
 
     def _try(self, option: str) -> KnownJob | None:
         if option not in self.known and option not in self._failed:

@@ -51,18 +51,13 @@ _HYDRA: Schema = {
         },
     },
 }
-_LATER = {
-    name: {"type": ["object", "string", "null"], "description": f"{text}; belongs to sweeps"}
-    for name, text in (
-        ("sweep", "how trials are planned"),
-        ("search", "what searches for the best trial"),
-        ("launcher", "where trials run"),
-    )
-}
 _NODES = {
     "job": "which class runs, under which name, on which data",
     "platform": "who knows about this job",
     "run": "how a run is executed and what it leaves",
+    "sweep": "how the trials of a sweep are made, and when they are enough",
+    "search": "what chooses the points of a sweep",
+    "launcher": "what the trials of a sweep run in",
 }
 
 
@@ -237,10 +232,10 @@ def _root(jobs: Sequence[KnownJob], writer: SchemaWriter) -> Schema:
             found.setdefault(key, {})[job.name] = schema
     properties = {key: _agreed(schemas) for key, schemas in found.items()}
     for name, about in _NODES.items():
-        shape = next((job.shapes[name] for job in jobs), None)
+        shape = next((job.shapes[name] for job in jobs if name in job.shapes), None)
         if shape is not None:
             properties[name] = {**writer.value(shape), "description": about}
-    properties |= {**_LATER, "hydra": _HYDRA}
+    properties["hydra"] = _HYDRA
     body = {"properties": properties}
     return {**body, "additionalProperties": False} if is_closed else body
 

@@ -367,5 +367,6 @@ def _sweep(argument: Argument) -> SweepNotAskedError:
     return SweepNotAskedError(
         f"'{argument.shown}' is a sweep, but this is a single run",
         where=argument.origin.place(),
+        notes=["with -m each of its values is a run of its own"],
         hint="choose one option",
     )

@@ -14,9 +14,19 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config.tree.origins import Node, Path
 
-__all__ = ["RESERVED_MODELS", "RootShape", "class_shapes", "settings_class", "shape_at"]
+__all__ = [
+    "RESERVED_MODELS",
+    "SWEEP_NODES",
+    "RootShape",
+    "class_shapes",
+    "settings_class",
+    "shape_at",
+]
 
 RESERVED_MODELS: dict[str, type] = {"job": JobNode, "platform": PlatformNode, "run": RunNode}
+
+# What a single run leaves alone: their models are neither imported nor built for one.
+SWEEP_NODES = ("sweep", "search", "launcher")
 
 
 class RootShape(Shape):
@@ -37,9 +47,23 @@ class RootShape(Shape):
         return super().at(key, tag)
 
 
-def class_shapes(job_class: type) -> dict[str, Shape]:
-    """Describe the reserved nodes by name, and the settings under the empty name."""
-    shapes = {name: model_shape(model) for name, model in RESERVED_MODELS.items()}
+def class_shapes(job_class: type, *, of_sweeps: bool = False) -> dict[str, Shape]:
+    """Describe the reserved nodes by name, and the settings under the empty name.
+
+    Args:
+        job_class: The job.
+        of_sweeps: Whether the nodes of sweeps are among them.
+
+    Raises:
+        NotAJobError: Its annotation of the settings cannot be resolved, or names none.
+    """
+    models = RESERVED_MODELS
+    if of_sweeps:
+        from brevetti_hydra.sweep_nodes import LauncherNode, SearchNode, SweepNode
+
+        nodes = (SweepNode, SearchNode, LauncherNode)
+        models = models | dict(zip(SWEEP_NODES, nodes, strict=True))
+    shapes = {name: model_shape(model) for name, model in models.items()}
     shapes[""] = model_shape(settings_class(job_class))
     return shapes
 

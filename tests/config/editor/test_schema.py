@@ -207,7 +207,7 @@ def test_wrong_files_are_refused(label: str, text: str, places: str, shipped: Ju
         (EXPERIMENT, "job: {datasets: {a: images, b: {bucket: x, tags: [y]}}}"),
         (EXPERIMENT, "run: {seed: null, tags: [a], note: x}\nconfig_version: {project: 1}"),
         (EXPERIMENT, "hydra: {searchpath: [a], verbose: true, run: {dir: x}, launcher: {n: 1}}"),
-        (EXPERIMENT, "sweep: {repeat: 3}\nlauncher: {kind: x}"),
+        (EXPERIMENT, "sweep: {repeat: 3}\nlauncher: {kind: inline}"),
         (
             EXPERIMENT,
             (
