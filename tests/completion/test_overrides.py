@@ -36,6 +36,9 @@ if TYPE_CHECKING:
                     "experiment@job=",
                     "experiment@platform=",
                     "experiment@run=",
+                    "experiment@sweep=",
+                    "experiment@search=",
+                    "experiment@launcher=",
                     "experiment@hydra=",
                 )
             ],
