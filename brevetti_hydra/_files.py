@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Appender",
+    "cut_off",
     "digest_bytes",
     "digest_file",
     "link",
@@ -282,6 +283,22 @@ class Appender:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
+
+
+def cut_off(path: Path, size_bytes: int, *, point: str) -> None:
+    """Take away what stands in a file behind so many bytes.
+
+    Raises:
+        StorageWriteError: It cannot be changed.
+    """
+    try:
+        if path.stat().st_size <= size_bytes:
+            return
+        _pass(point, "before")
+        os.truncate(path, size_bytes)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    _pass(point, "after")
 
 
 @contextmanager

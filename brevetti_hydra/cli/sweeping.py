@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["run_sweep"]
 
-_GOOD = {RunState.COMPLETED, RunState.PRUNED}
-
 
 def run_sweep(request: Request, folder: Path, command: Sequence[str], reply: Reply) -> int:
     """Plan all trials of a line, then run them.
@@ -42,7 +40,7 @@ def run_sweep(request: Request, folder: Path, command: Sequence[str], reply: Rep
         reply.say(f"{trial.number:5d}  {state.value:12}  {' '.join(trial.overrides)}")
 
     launcher = open_launcher(sweep, stdout_to_stderr=reply.json is not None)
-    Driver(sweep, launcher, observers=[count]).drive()
+    ending = Driver(sweep, launcher, observers=[count]).drive()
     reply.say(f"sweep {sweep.folder.short_id}: {dict(states)}")
     reply.answer({"sweep": sweep.record, "folder": str(sweep.folder.root), "states": states})
-    return 0 if set(states) <= {state.value for state in _GOOD} else 1
+    return 0 if ending.is_good else 1

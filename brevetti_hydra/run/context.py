@@ -276,8 +276,13 @@ class RunContext:
         return self._session is not None and self._session.is_asked_to_stop
 
     @property
+    def is_asked_to_stop(self) -> bool:
+        """Whether it was, by whomever, as far as is known already."""
+        return self._session is not None and self._session.stops.is_requested
+
+    @property
     def stop_signal(self) -> int | None:
-        """The first signal that asked the run to stop; None where it was something else."""
+        """The first signal to stop that this process got since; None where there was none."""
         return None if self._session is None else self._session.stops.signal_number
 
     # --- reports ---

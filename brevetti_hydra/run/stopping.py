@@ -82,7 +82,7 @@ class StopRequests:
 
     Attributes:
         cause: Why the run was first asked to stop; None while it was not.
-        signal_number: The first signal that came in time; None while there was none.
+        signal_number: The first signal, in time or not; None while there was none.
     """
 
     def __init__(
@@ -175,12 +175,12 @@ class StopRequests:
         if os.getpid() != self._owner:
             # A forked child has the parent's handlers, and no run to end.
             raise KeyboardInterrupt
-        if self._is_shielded:
-            return
         if self._is_insisting:
             self._is_insisting = False  # it is our own; what follows comes from outside
         elif self.signal_number is None:
             self.signal_number = number
+        if self._is_shielded:
+            return
         if self.cause is not None:
             self._wait(LAST_WAIT_S, self._exit)
             raise KeyboardInterrupt

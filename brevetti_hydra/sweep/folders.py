@@ -94,13 +94,17 @@ class SweepFolder:
 
     @property
     def stop_request(self) -> Path:
-        """Asks all drivers of the sweep to stop; taken away by `resume`."""
+        """Asks the drivers that are at work to stop; later ones pass it over."""
         return self.root / ".stop"
 
     @property
     def drivers_dir(self) -> Path:
         """One file for each driver at work; its modification time is the heartbeat."""
         return self.root / ".drivers"
+
+    def driver(self, name: str) -> Path:
+        """One of those files."""
+        return self.drivers_dir / f"{name}.json"
 
     @property
     def engine_dir(self) -> Path:

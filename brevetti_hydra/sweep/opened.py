@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from brevetti_hydra._files import Appender, cut_off
 from brevetti_hydra.errors import RecordUnreadableError
 from brevetti_hydra.sweep.record import Frozen, PlannedTrial, SweepRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import IO
 
     from brevetti_hydra.sweep.folders import SweepFolder
 
@@ -33,6 +35,7 @@ class OpenSweep:
         self.folder = folder
         self.record = record
         self.trials = trials
+        self._plan_bytes: int | None = None
 
     def frozen(self, digest: str) -> Frozen:
         """Read a composed configuration.
@@ -45,6 +48,49 @@ class OpenSweep:
             return Frozen.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
             raise _unreadable(path, error) from error
+
+    def read_more(self) -> list[PlannedTrial]:
+        """Add the trials that others have planned meanwhile, and give them.
+
+        Raises:
+            RecordUnreadableError: The plan is missing or damaged.
+        """
+        new: list[PlannedTrial] = []
+        try:
+            with self.folder.plan.open("rb") as stream:
+                stream.seek(self._known_bytes(stream))
+                for line in stream:
+                    # A last line without its end was never a trial: its writer died.
+                    if line.endswith(b"\n"):
+                        new.append(PlannedTrial.of_line(line))
+                        self._plan_bytes = (self._plan_bytes or 0) + len(line)
+        except (OSError, TypeError, ValueError) as error:
+            raise _unreadable(self.folder.plan, error) from error
+        self.trials += new
+        return new
+
+    def _known_bytes(self, stream: IO[bytes]) -> int:
+        """Give where the plan's lines end that are known: at first, count them."""
+        if self._plan_bytes is None:
+            self._plan_bytes = sum(len(next(stream)) for _ in self.trials)
+        return self._plan_bytes
+
+    def append(self, trial: PlannedTrial) -> None:
+        """Add a trial to the plan; the caller holds the sweep's lock and has read it all.
+
+        Raises:
+            StorageWriteError: The disk does not take it.
+        """
+        line = trial.line()
+        # What a writer left that died in its line is no trial, and must not become a part of one.
+        cut_off(self.folder.plan, self._plan_bytes or 0, point="plan.cut")
+        out = Appender(self.folder.plan, point="plan.opened")
+        try:
+            out.append(line, point="plan.appended", durable=True)
+        finally:
+            out.close()
+        self._plan_bytes = (self._plan_bytes or 0) + len(line)
+        self.trials.append(trial)
 
 
 def open_sweep(folder: SweepFolder) -> OpenSweep:

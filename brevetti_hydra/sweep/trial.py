@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,10 +13,15 @@ from brevetti_hydra.config import find_project, validate
 from brevetti_hydra.config.recorded import compose_recorded, recorded_nodes, recorded_tree
 from brevetti_hydra.config.safety.targets import load_target
 from brevetti_hydra.config.secrets import held_secrets
-from brevetti_hydra.errors import BrevettiHydraError, RunNotFoundError
+from brevetti_hydra.errors import (
+    RunInterrupted,
+    RunNotFoundError,
+    RunPruned,
+    TrialTakenError,
+)
 from brevetti_hydra.job import Job
 from brevetti_hydra.job_class import package_folders
-from brevetti_hydra.record import RunRecord, RunState, TrialRef
+from brevetti_hydra.record import RunState, TrialRef
 from brevetti_hydra.run.context import RunContext
 from brevetti_hydra.run.plan import ConfigText, RunPlan
 from brevetti_hydra.run.settling import settle
@@ -22,11 +30,12 @@ from brevetti_hydra.settings import ReservedNodes
 from brevetti_hydra.sweep.code import CodeWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from brevetti_hydra.config import Argument, Validated
     from brevetti_hydra.record import Snapshot
     from brevetti_hydra.run.events import Observer
+    from brevetti_hydra.settings import JobSettings
     from brevetti_hydra.sweep.launch.base import Task
     from brevetti_hydra.sweep.opened import OpenSweep
     from brevetti_hydra.sweep.record import Frozen, PlannedTrial
@@ -46,6 +55,22 @@ class Outcome(NamedTuple):
     number: int
     is_taken: bool
     state: RunState
+
+
+class _Unbuilt:
+    """Stands for a job whose class could not build it: its run raises what that raised."""
+
+    def __init__(self, settings: JobSettings, error: Exception) -> None:
+        self.settings = settings
+        self._error = error
+
+    def default_datasets(self) -> dict[str, str]:
+        """Give none."""
+        return {}
+
+    def run(self) -> None:
+        """Raise what building the job raised."""
+        raise self._error
 
 
 class TrialRunner:
@@ -76,43 +101,63 @@ class TrialRunner:
         self._project = find_project(Path(sweep.record.start_folder))
         self._code = CodeWatch(sweep.folder, self._project, SYSTEM_CLOCK)
 
-    def run(self, task: Task) -> Outcome:
+    def run(self, task: Task, *, observers: Iterable[Observer] = ()) -> Outcome:
         """Run a trial, unless somebody else has taken it.
 
-        What the job raises is in its record, and is not raised here.
+        What the job raises is in its record, and is not raised here. The next trial finds working
+        directory, environment and search path as this one did.
+
+        Args:
+            task: The trial, and which attempt of it.
+            observers: Told of each event of this run, beside those of all.
 
         Raises:
             CodeChangedError: The code is not what was planned; nothing was written.
-            BrevettiHydraError: The trial could not be begun.
+            BrevettiHydraError: The trial could not be begun; its folder tells nothing of it.
             RunInterrupted, KeyboardInterrupt: This process was asked to stop; the record is sealed.
         """
-        found = self._find(task.trial)
-        attempts = 0 if found is None else len(found.attempts)
-        if task.attempt != attempts + 1 or (found is not None and not found.state.is_resumable):
-            state = RunState.PLANNED if found is None else found.state
-            return Outcome(task.trial.number, is_taken=False, state=state)
-        job = self._job(task.trial, is_new=found is None)
-        try:
-            job.start()
-        except BrevettiHydraError:
-            if not job._context.is_begun:  # noqa: SLF001 - Job stays small, for its users' names
-                raise
-        except Exception:  # noqa: BLE001, S110 - the record tells of it
-            pass
-        return Outcome(task.trial.number, is_taken=True, state=job.record.state)
+        with _undisturbed():
+            return self._run(task, tuple(observers))
 
-    def _find(self, trial: PlannedTrial) -> RunRecord | None:
+    def close(self) -> None:
+        """Let go of what the runs have shared."""
+        self._workplace.close()
+
+    def _run(self, task: Task, observers: tuple[Observer, ...]) -> Outcome:
+        job, context = self._job(task, observers)
         try:
-            return settle(trial.run_folder(self._sweep.folder))
+            context.start(job, default_datasets=job.default_datasets)
+        except TrialTakenError:
+            return Outcome(task.trial.number, is_taken=False, state=self._state(task.trial))
+        except (Exception, RunPruned):
+            # Else the record tells of it.
+            if not context.is_begun:
+                raise
+        except (SystemExit, KeyboardInterrupt) as error:
+            is_own = isinstance(error, SystemExit) or context.is_asked_to_stop
+            if not is_own or not context.is_begun:
+                raise
+        if context.stop_signal is not None:
+            # It was this process that was asked, and not the trial alone.
+            raise RunInterrupted(context.stop_signal)
+        return Outcome(task.trial.number, is_taken=True, state=context.state)
+
+    def _state(self, trial: PlannedTrial) -> RunState:
+        try:
+            return settle(trial.run_folder(self._sweep.folder)).state
         except RunNotFoundError:
-            return None
+            return RunState.CREATED  # somebody has claimed it, just now
 
     def _base(self, digest: str) -> Frozen:
         if digest not in self._frozen:
             self._frozen[digest] = self._sweep.frozen(digest)
         return self._frozen[digest]
 
-    def _job(self, trial: PlannedTrial, *, is_new: bool) -> Job:
+    def _job(
+        self, task: Task, observers: tuple[Observer, ...]
+    ) -> tuple[Job | _Unbuilt, RunContext]:
+        """Make the job of a task; one that its class cannot build fails when it is run."""
+        trial = task.trial
         frozen = self._base(trial.base)
         if self._sweep.record.sweep["code"] == "frozen":
             self._code.check()
@@ -153,28 +198,21 @@ class TrialRunner:
             warnings=frozen.warnings,
             package_folders=package_folders(job_class),
             trial=self._ref(trial),
+            timeout_s=self._sweep.record.sweep.get("timeout_s"),
         )
-        job: Job = job_class(validated.settings, self._context(plan, trial, is_new=is_new))
-        return job
-
-    def _context(self, plan: RunPlan, trial: PlannedTrial, *, is_new: bool) -> RunContext:
-        folder = trial.run_folder(self._sweep.folder)
-        if not is_new:
-            return RunContext.reopen(
-                folder,
-                plan,
-                observers=self._observers,
-                stdout_to_stderr=self._stdout_to_stderr,
-                workplace=self._workplace,
-            )
-        return RunContext(
+        context = RunContext(
             plan,
-            observers=self._observers,
+            observers=(*self._observers, *observers),
             stdout_to_stderr=self._stdout_to_stderr,
             workplace=self._workplace,
-            folder=folder,
+            folder=trial.run_folder(self._sweep.folder),
             run_id=trial.run_id,
+            attempt=task.attempt,
         )
+        try:
+            return job_class(validated.settings, context), context
+        except Exception as error:  # noqa: BLE001 - a class of the user may raise anything
+            return _Unbuilt(validated.settings, error), context
 
     def _ref(self, trial: PlannedTrial) -> TrialRef:
         record = self._sweep.record
@@ -185,6 +223,22 @@ class TrialRunner:
             repeat=trial.repeat,
             objectives=tuple(objective.name for objective in record.objectives),
         )
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Undo what a job does to its process; a forked child of it that comes back ends here."""
+    owner, folder, environment, path = os.getpid(), Path.cwd(), dict(os.environ), [*sys.path]
+    try:
+        yield
+    finally:
+        if os.getpid() != owner:
+            os._exit(1)
+        os.chdir(folder)
+        if dict(os.environ) != environment:
+            os.environ.clear()
+            os.environ.update(environment)
+        sys.path[:] = path
 
 
 def _with_values(inputs: Snapshot, trial: PlannedTrial) -> Snapshot:

@@ -37,10 +37,13 @@ class Ended(NamedTuple):
         number: The trial's number.
         reason: What the launcher knows beyond the run's own record: why it ended the process, or
             how that died ("worker 2 was killed by SIGKILL"). None where it ended by itself.
+        is_taken: Whether it was run, as far as the launcher knows: False where somebody else has
+            that attempt.
     """
 
     number: int
     reason: str | None = None
+    is_taken: bool = True
 
 
 class Launcher(Protocol):

@@ -241,7 +241,7 @@ def test_stopping_asks_a_trial_to_end(project: Path, tmp_path: Path) -> None:
 
         assert ([], 0) == (launcher.wait(0), launcher.room)
 
-    assert {0: None, 1: "stopped before it began"} == dict(ended)
+    assert {0: None, 1: "stopped before it began"} == {each.number: each.reason for each in ended}
     record = first_record(sweep)
     assert RunState.INTERRUPTED is record.state
     assert record.failure is not None
