@@ -22,7 +22,10 @@ from brevetti_hydra.errors import (
     UsageError,
 )
 
-__all__ = ["HydraNode", "read_hydra_node"]
+__all__ = ["CHOICE", "HydraNode", "read_hydra_node"]
+
+# Where the tree keeps `hydra/launcher=NAME`, beside the options of that; no key is written so.
+CHOICE = "/"
 
 _TRANSLATED: dict[Path, Path] = {
     ("run", "dir"): ("run", "root"),
@@ -68,7 +71,7 @@ def read_hydra_node(tree: Node, *, is_sweep: bool = False) -> HydraNode:
     for_sweeps: list[str] = []
     problems: list[BrevettiHydraError] = []
     for path, node in walk(hydra) if hydra is not None else ():
-        key = dotted(("hydra", *path))
+        key = _name(path)
         if path in _TRANSLATED:
             target = _TRANSLATED[path]
             _place(tree, target, node)
@@ -87,6 +90,12 @@ def read_hydra_node(tree: Node, *, is_sweep: bool = False) -> HydraNode:
         elif path or node.value is not None:
             problems.append(_refused(key, path[0] if path else "", node))
     return HydraNode(verbose, tuple(notices), tuple(problems), hydra, tuple(for_sweeps))
+
+
+def _name(path: Path) -> str:
+    if path[-1:] == (CHOICE,):
+        return "/".join(("hydra", *path[:-1]))
+    return dotted(("hydra", *path))
 
 
 def _check_mode(node: Node, *, is_sweep: bool) -> list[BrevettiHydraError]:

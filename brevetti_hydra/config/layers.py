@@ -13,6 +13,7 @@ from brevetti_hydra._text import similar_name
 from brevetti_hydra.config.command_line.keys import split_text
 from brevetti_hydra.config.command_line.overrides import Argument, split_key
 from brevetti_hydra.config.command_line.values import json_or_text, literal_value, override_value
+from brevetti_hydra.config.hydra_node import CHOICE
 from brevetti_hydra.config.models.job_shapes import shape_at
 from brevetti_hydra.config.safety.masks import masked_value
 from brevetti_hydra.config.tree.origins import (
@@ -107,7 +108,7 @@ class CommandLine:
         if re.match(r"[^\w\[$]", argument.key) or argument.key.endswith("+"):
             self._refuse_odd_key(argument, path)
         if path[0].startswith("hydra/"):
-            path = ("hydra", *path[0].split("/")[1:], *path[1:])
+            path = ("hydra", *path[0].split("/")[1:], *path[1:], CHOICE)
         if argument.sign == "~":
             self._delete(path, argument)
             return

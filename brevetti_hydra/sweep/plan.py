@@ -22,6 +22,7 @@ from brevetti_hydra.settings import ReservedNodes
 from brevetti_hydra.sweep.axes import read_axes
 from brevetti_hydra.sweep.code import CodeRecord, gather_code
 from brevetti_hydra.sweep.folders import SweepFolder, trial_name
+from brevetti_hydra.sweep.hydra_options import read_hydra_launcher
 from brevetti_hydra.sweep.opened import OpenSweep
 from brevetti_hydra.sweep.record import (
     Frozen,
@@ -135,6 +136,7 @@ def plan_sweep(
         objectives=_objectives(nodes["sweep"], composition.job_class),
         sweep=nodes["sweep"].model_dump(mode="json"),
         launcher=nodes["launcher"].model_dump(mode="json"),
+        hydra_launcher=read_hydra_launcher(composition.hydra.tree, nodes["launcher"]),
         code_sha256=code.sha256,
         harness=__version__,
     )

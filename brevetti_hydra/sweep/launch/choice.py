@@ -30,6 +30,10 @@ def open_launcher(
         LauncherError: It cannot be had here.
         MissingExtraError: A package that it needs is not installed.
     """
+    if sweep.record.hydra_launcher is not None:
+        from brevetti_hydra.sweep.launch.hydra_plugins import HydraLauncher
+
+        return HydraLauncher(sweep, secrets=secrets)
     node = LauncherNode.model_validate(sweep.record.launcher)
     if node.kind == "slurm":
         from brevetti_hydra.sweep.launch.slurm import SlurmLauncher
