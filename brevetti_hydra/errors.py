@@ -20,6 +20,7 @@ The tree, drawn::
     │   ├── RefusedHydraKeyError    refused-hydra-key
     │   ├── SweepNotAskedError      sweep-not-asked
     │   ├── InvalidAxisError        invalid-axis
+    │   ├── SearchError             invalid-search
     │   ├── NewerConfigError        newer-config
     │   ├── MigrationError          migration-failed
     │   └── LossyMigrationError     lossy-migration
@@ -114,6 +115,7 @@ __all__ = [
     "RunInterrupted",
     "RunNotFoundError",
     "RunPruned",
+    "SearchError",
     "SettingError",
     "StaleAttemptError",
     "StorageError",
@@ -371,6 +373,12 @@ class InvalidAxisError(ConfigError):
     """Values of a sweep that cannot be read, paired or counted."""
 
     code = "invalid-axis"
+
+
+class SearchError(ConfigError):
+    """A search that could not find anything, or whose parts do not fit together."""
+
+    code = "invalid-search"
 
 
 class NewerConfigError(ConfigError):

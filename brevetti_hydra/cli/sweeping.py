@@ -9,6 +9,7 @@ from brevetti_hydra.record import RunState
 from brevetti_hydra.sweep.driver import Driver
 from brevetti_hydra.sweep.launch.choice import open_launcher
 from brevetti_hydra.sweep.plan import plan_sweep, write_sweep
+from brevetti_hydra.sweep.searching import open_feed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,7 @@ def run_sweep(request: Request, folder: Path, command: Sequence[str], reply: Rep
         reply.say(f"{trial.number:5d}  {state.value:12}  {' '.join(trial.overrides)}")
 
     launcher = open_launcher(sweep, stdout_to_stderr=reply.json is not None)
-    ending = Driver(sweep, launcher, observers=[count]).drive()
+    ending = Driver(sweep, launcher, feed=open_feed(sweep), observers=[count]).drive()
     reply.say(f"sweep {sweep.folder.short_id}: {dict(states)}")
     reply.answer({"sweep": sweep.record, "folder": str(sweep.folder.root), "states": states})
     return 0 if ending.is_good else 1

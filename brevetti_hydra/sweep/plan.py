@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,13 +31,15 @@ from brevetti_hydra.sweep.record import (
     PlannedTrial,
     SourceText,
     SweepRecord,
+    trial_key,
 )
 from brevetti_hydra.sweep_nodes import LauncherNode, SearchNode, SweepNode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from brevetti_hydra.config import Composition, Validated
+    from brevetti_hydra.config import Argument, Composition, Validated
+    from brevetti_hydra.sweep.axes import Axes
 
 __all__ = ["SweepPlan", "plan_sweep", "write_sweep"]
 
@@ -83,20 +86,33 @@ def plan_sweep(
         JobClassError: The job cannot be loaded.
     """
     opened = Opened(request, folder)
-    trials: list[PlannedTrial] = []
-    bases: dict[str, Frozen] = {}
-    first: tuple[Composition, Validated, dict[str, Any]] | None = None
-    classes: dict[str, type[Job]] = {}
     axes = read_axes(request, opened.search.repository.get_group_options, opened.project.budget)
-    for point in axes:
-        own = request._replace(arguments=(*point.arguments, *axes.of_sweep))
+
+    def compose_line(arguments: Sequence[Argument]) -> Composition:
+        own = request._replace(arguments=(*arguments, *axes.of_sweep))
         composition = compose(own, folder=folder, base=Job, opened=opened)
         check_job_class(composition.job_class)
+        return composition
+
+    def freeze(composition: Composition, validated: Validated) -> Frozen:
+        return _freeze(composition, validated, folder, request)
+
+    first = compose_line(axes.first().arguments)
+    nodes = _take_nodes(first)
+    start = _Start(request, folder, command, clock.now())
+    if nodes["search"].kind == "optuna":
+        return _plan_search(start, axes, first, nodes, opened, compose_line, freeze)
+    trials: list[PlannedTrial] = []
+    bases: dict[str, Frozen] = {}
+    shown: tuple[Composition, Validated] | None = None
+    classes: dict[str, type[Job]] = {}
+    for point in axes:
+        composition = compose_line(point.arguments)
         nodes = _take_nodes(composition)
         validated = validate(composition)
-        first = first or (composition, validated, nodes)
+        shown = shown or (composition, validated)
         classes[composition.target] = composition.job_class
-        frozen = _freeze(composition, validated, folder, own)
+        frozen = freeze(composition, validated)
         digest = digest_bytes(json_bytes(frozen))[:16]
         bases.setdefault(digest, frozen)
         run_id = new_run_id()
@@ -115,24 +131,92 @@ def plan_sweep(
                 seed=validated.run.seed,
             )
         )
-    if first is None:
+    if shown is None:
         message = "a line without trials"
         raise ValueError(message)
-    composition, validated, nodes = first
-    sweep_id, now = new_run_id(), clock.now()
-    jobs = tuple(dict.fromkeys(trial.job for trial in trials))
+    jobs = dict.fromkeys(trial.job for trial in trials)
     code = gather_code(classes.values(), find_project(folder))
-    root = SweepFolder.named(runs_root(validated.run.root), "-".join(jobs), sweep_id, now)
-    record = SweepRecord(
+    varied = tuple(dict.fromkeys(key for trial in trials for key in trial.varied))
+    record = _record(start, shown[0], nodes, tuple(jobs), code).model_copy(
+        update={"varied": varied, "trials": len(trials)}
+    )
+    return SweepPlan(_folder(record, shown[1]), record, trials, bases, code, folder)
+
+
+def _plan_search(
+    start: _Start,
+    axes: Axes,
+    first: Composition,
+    nodes: Mapping[str, Any],
+    opened: Opened,
+    compose_line: Callable[[Sequence[Argument]], Composition],
+    freeze: Callable[[Composition, Validated], Frozen],
+) -> SweepPlan:
+    """Plan a sweep that asks for its points while it runs: it has no trials yet."""
+    # Imported here: most sweeps search for nothing.
+    from brevetti_hydra.sweep.search.planning import check_search, plan_search
+
+    objectives = _objectives(nodes["sweep"], first.job_class)
+    check_search(axes, nodes["search"], nodes["sweep"], objectives)
+
+    def compose_point(arguments: Sequence[Argument]) -> Composition:
+        composition = compose_line(arguments)
+        _take_nodes(composition)
+        return composition
+
+    found = plan_search(
+        axes,
+        first,
+        nodes["search"],
+        is_group=opened.search.repository.group_exists,
+        compose_line=compose_point,
+        validate=validate,
+        freeze=freeze,
+    )
+    composition, validated = found.first
+    code = gather_code(found.classes.values(), find_project(start.folder))
+    jobs = tuple(dict.fromkeys(stem.job for stem in found.stems))
+    record = _record(start, composition, nodes, jobs, code).model_copy(
+        update={
+            "varied": axes.keys,
+            "trials": found.trials,
+            "search": nodes["search"].model_dump(mode="json"),
+            "space": found.outline.space.as_json(),
+            "line": found.outline.line,
+            "stems": found.stems,
+        }
+    )
+    return SweepPlan(_folder(record, validated), record, [], found.bases, code, start.folder)
+
+
+class _Start(NamedTuple):
+    """How a sweep was started."""
+
+    request: Request
+    folder: Path
+    command: Sequence[str]
+    now: float
+
+
+def _record(
+    start: _Start,
+    composition: Composition,
+    nodes: Mapping[str, Any],
+    jobs: tuple[str, ...],
+    code: CodeRecord,
+) -> SweepRecord:
+    sweep_id = new_run_id()
+    runs = SweepFolder.named(Path(), "-".join(jobs), sweep_id, start.now)
+    return SweepRecord(
         sweep_id=sweep_id,
-        folder=root.name,
-        created=format_utc(now),
-        command=tuple(command_words(command, composition)),
-        overrides=tuple(argument.shown for argument in request.arguments),
-        start_folder=os.fspath(folder),
+        folder=runs.name,
+        created=format_utc(start.now),
+        command=tuple(command_words(start.command, composition)),
+        overrides=tuple(argument.shown for argument in start.request.arguments),
+        start_folder=os.fspath(start.folder),
         jobs=jobs,
-        varied=tuple(dict.fromkeys(key for trial in trials for key in trial.varied)),
-        trials=len(trials),
+        varied=(),
+        trials=None,
         objectives=_objectives(nodes["sweep"], composition.job_class),
         sweep=nodes["sweep"].model_dump(mode="json"),
         launcher=nodes["launcher"].model_dump(mode="json"),
@@ -140,7 +224,10 @@ def plan_sweep(
         code_sha256=code.sha256,
         harness=__version__,
     )
-    return SweepPlan(root, record, trials, bases, code, folder)
+
+
+def _folder(record: SweepRecord, validated: Validated) -> SweepFolder:
+    return SweepFolder(runs_root(validated.run.root) / record.folder)
 
 
 def _take_nodes(composition: Composition) -> dict[str, Any]:
@@ -194,13 +281,8 @@ def _key(composition: Composition, validated: Validated, repeat: int) -> str:
     nodes = recorded_nodes(
         composition, ReservedNodes(validated.job, validated.platform, validated.run)
     )
-    content: Mapping[str, Any] = {
-        "target": composition.target,
-        "settings": validated.settings_json,
-        "job": nodes.job.model_dump(mode="json"),
-        "repeat": repeat,
-    }
-    return digest_bytes(json_bytes(content))[:16]
+    job = nodes.job.model_dump(mode="json")
+    return trial_key(composition.target, validated.settings_json, job, repeat)
 
 
 def write_sweep(plan: SweepPlan) -> OpenSweep:

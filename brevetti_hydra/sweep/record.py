@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from brevetti_hydra._files import digest_bytes
 from brevetti_hydra._json import json_bytes
 from brevetti_hydra.record import JobRef, Snapshot, _Model
 
@@ -19,7 +20,16 @@ if TYPE_CHECKING:
     from brevetti_hydra.run.folders import RunFolder
     from brevetti_hydra.sweep.folders import SweepFolder
 
-__all__ = ["Frozen", "Objective", "PlannedTrial", "SourceText", "SweepRecord"]
+__all__ = [
+    "Frozen",
+    "LinePart",
+    "Objective",
+    "PlannedTrial",
+    "SourceText",
+    "Stem",
+    "SweepRecord",
+    "trial_key",
+]
 
 
 class Objective(_Model):
@@ -27,6 +37,25 @@ class Objective(_Model):
 
     name: str = Field(description="an output metric, else the last value of a progress metric")
     direction: Literal["minimize", "maximize"]
+
+
+class LinePart(_Model):
+    """A part of the line that the trials of a search are started with."""
+
+    text: str = Field("", description="an override that all share")
+    axis: str = Field("", description="or the axis whose override stands here")
+    writes: tuple[tuple[str, ...], ...] = Field(
+        (), description="the overrides of each choice; of a range `key=`, which its value ends"
+    )
+    origin: str = Field("", description="where the axis stands, 'argument 3'")
+
+
+class Stem(_Model):
+    """A frozen configuration that points of a search are laid over."""
+
+    chosen: dict[str, str] = Field(description="choices of the axes that decide for it")
+    base: str = Field(description="digest of the configuration")
+    job: str = Field(description="name of its job")
 
 
 class SweepRecord(_Model):
@@ -43,6 +72,8 @@ class SweepRecord(_Model):
     varied: tuple[str, ...] = Field(description="dotted keys that differ between trials, in order")
     search: dict[str, Any] | None = Field(None, description="the `search` node; None of a product")
     space: dict[str, Any] = Field(default={}, description="of a search: key -> what it may be")
+    line: tuple[LinePart, ...] = Field((), description="of a search: what its trials' lines are")
+    stems: tuple[Stem, ...] = Field((), description="of a search: what its points are laid over")
     trials: int | None = Field(description="how many were planned, or are to be searched for")
     objectives: tuple[Objective, ...] = ()
     sweep: dict[str, Any] = Field(description="the `sweep` node")
@@ -120,3 +151,16 @@ class PlannedTrial(NamedTuple):
     def run_folder(self, sweep: SweepFolder) -> RunFolder:
         """Point at its run folder."""
         return sweep.trial(self.folder)
+
+
+def trial_key(target: str, settings: Any, job: Any, repeat: int) -> str:
+    """Give the key of a trial: which point it is, whatever its seed and wherever its folder.
+
+    Args:
+        target: The name of its class.
+        settings: Its settings, as plain values.
+        job: Its `job` node, as plain values.
+        repeat: Which of the trials with the same settings.
+    """
+    content = {"target": target, "settings": settings, "job": job, "repeat": repeat}
+    return digest_bytes(json_bytes(content))[:16]

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.sweep.opened import OpenSweep
     from brevetti_hydra.sweep.record import Frozen, PlannedTrial
 
-__all__ = ["Outcome", "TrialRunner"]
+__all__ = ["Outcome", "TrialRunner", "with_values"]
 
 
 class Outcome(NamedTuple):
@@ -163,7 +163,7 @@ class TrialRunner:
             self._code.check()
         job_class = load_target(frozen.job.target, self._project, Job)
         composition = compose_recorded(
-            _with_values(frozen.inputs, trial),
+            with_values(frozen.inputs, trial),
             job_class,
             frozen.job.target,
             Path(self._sweep.record.start_folder),
@@ -241,7 +241,8 @@ def _undisturbed() -> Iterator[None]:
         sys.path[:] = path
 
 
-def _with_values(inputs: Snapshot, trial: PlannedTrial) -> Snapshot:
+def with_values(inputs: Snapshot, trial: PlannedTrial) -> Snapshot:
+    """Lay a trial's own values over its base, which stays as it is."""
     config, origins = dict(inputs.config), dict(inputs.origins)
     for path, value, label in trial.values:
         _put(config, path, value)

@@ -162,7 +162,7 @@ class _Sequence(QMCSampler):
         self._own_axes = {
             key: distribution_of(axis)
             for key, axis in space.axes.items()
-            if axis.condition is None and (takes_choices or axis.kind != "choice")
+            if not axis.conditions and (takes_choices or axis.kind != "choice")
         }
 
     def infer_relative_search_space(

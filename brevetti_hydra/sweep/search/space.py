@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from brevetti_hydra.record import _Model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 __all__ = ["Condition", "Space", "SpaceAxis"]
 
@@ -36,7 +36,7 @@ class SpaceAxis(_Model):
     high: float = Field(0.0, description="of a range: the highest value")
     step: float | None = Field(None, description="of a range: between two values; 1 of an int")
     log: bool = Field(False, description="of a range: even in the logarithm")
-    condition: Condition | None = Field(None, description="when it counts; default: always")
+    conditions: tuple[Condition, ...] = Field((), description="all must hold for it to count")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -116,7 +116,7 @@ class Space:
             ready = [
                 key
                 for key, axis in waiting.items()
-                if axis.condition is None or axis.condition.key in self.axes
+                if all(condition.key in self.axes for condition in axis.conditions)
             ]
             if not ready:
                 message = f"the conditions of {', '.join(waiting)} never hold"
@@ -143,12 +143,13 @@ class Space:
     @property
     def has_conditions(self) -> bool:
         """Whether some axes count only sometimes."""
-        return any(axis.condition is not None for axis in self.axes.values())
+        return any(axis.conditions for axis in self.axes.values())
 
     def counts(self, key: str, values: Mapping[str, Any]) -> bool:
         """Tell whether an axis counts, given the values of those before it."""
-        condition = self.axes[key].condition
-        return condition is None or values.get(condition.key) in condition.values
+        return all(
+            values.get(condition.key) in condition.values for condition in self.axes[key].conditions
+        )
 
     def endless(self) -> list[str]:
         """Give the axes whose values cannot be counted."""
@@ -169,19 +170,23 @@ class Space:
         for value in self.axes[key].values():
             yield from self._combine(rest, {**chosen, key: value})
 
-    def probes(self) -> Iterator[dict[str, Any]]:
+    def probes(self, deciding: Collection[str] = ()) -> Iterator[dict[str, Any]]:
         """Give points that together show each choice and both ends of each range.
 
         They are what is validated before a search begins. What others depend on comes in every
         combination; the rest all at once, so that there are few.
+
+        Args:
+            deciding: More axes that come in every combination.
         """
-        deciding = {axis.condition.key for axis in self.axes.values() if axis.condition}
-        frame = Space({key: axis for key, axis in self.axes.items() if key in deciding})
+        combined = {each.key for axis in self.axes.values() for each in axis.conditions}
+        combined.update(deciding)
+        frame = Space({key: axis for key, axis in self.axes.items() if key in combined})
         for chosen in frame.points():
             free = {
                 key: axis.values() if axis.kind == "choice" else [axis.value(axis.low), axis.end]
                 for key, axis in self.axes.items()
-                if key not in deciding and self.counts(key, chosen)
+                if key not in combined and self.counts(key, chosen)
             }
             for number in range(max(map(len, free.values()), default=1)):
                 own = {key: found[min(number, len(found) - 1)] for key, found in free.items()}

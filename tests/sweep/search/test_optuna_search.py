@@ -36,7 +36,7 @@ SPACE = Space(
         "lr": SpaceAxis(kind="float", low=0.1, high=0.5, step=0.1),
         "hidden": SpaceAxis(kind="int", low=16, high=64, step=16),
         "kind": SpaceAxis(kind="choice", choices=("cnn", "mlp")),
-        "depth": SpaceAxis(kind="int", low=1, high=4, condition=CNN),
+        "depth": SpaceAxis(kind="int", low=1, high=4, conditions=(CNN,)),
     }
 )
 

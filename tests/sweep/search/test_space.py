@@ -13,7 +13,9 @@ from pydantic import ValidationError
 
 from brevetti_hydra.sweep.search.space import Condition, Space, SpaceAxis
 
-DEPTH = SpaceAxis(kind="int", low=1, high=3, condition=Condition(key="model.kind", values=("cnn",)))
+DEPTH = SpaceAxis(
+    kind="int", low=1, high=3, conditions=(Condition(key="model.kind", values=("cnn",)),)
+)
 KIND = SpaceAxis(kind="choice", choices=("cnn", "mlp"))
 LR = SpaceAxis(kind="float", low=1e-4, high=1, log=True)
 
