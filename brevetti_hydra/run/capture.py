@@ -15,9 +15,7 @@ import faulthandler
 import os
 import sys
 import threading
-import time
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._files import Appender
 from brevetti_hydra.errors import StorageWriteError
@@ -25,26 +23,20 @@ from brevetti_hydra.run.descriptors import copy_size, open_pipe, open_terminal, 
 from brevetti_hydra.run.masking import StreamMask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from brevetti_hydra._masks import Masking
+    from brevetti_hydra.run.copier import Copied, Copier
 
 __all__ = ["Capture", "Redirection", "RunLog"]
 
 _READ_BYTES = 1 << 16
 
-# A text that could begin a secret is shown after so much silence, if it is as short as a prompt.
-_HELD_WAIT_MS = 200
 _MOST_PROMPT_BYTES = 4
 
-# A pseudo terminal hands data on a little later than it was written.
-_SETTLE_MS = 20
 _LONGEST_DRAIN_S = 2.0
 _LONGEST_WAIT_S = 0.5
-
-# What the thread is woken by.
-_DRAIN, _STOP = b"d", b"x"
 
 # Held by the run whose output is captured.
 _descriptors = threading.Lock()
@@ -90,24 +82,53 @@ class RunLog:
         self._out.close()
 
 
-class _Stream(NamedTuple):
-    """One captured descriptor.
+class _Stream:
+    """One captured descriptor (`copier.Copied`).
 
     Attributes:
         number: 1 or 2.
-        reader: What the thread reads.
+        reader: What is copied.
+        is_terminal: Whether that is a pseudo terminal, whose size is kept equal to the target's.
         saved: Where the descriptor pointed before.
-        target: Where the thread copies to.
+        target: Where it is copied to.
+        is_open: Whether reader and target are.
         mask: Takes secrets out.
-        terminal: The pseudo terminal's own size is kept equal to this one's; -1 for a pipe.
     """
 
-    number: int
-    reader: int
-    saved: int
-    target: int
-    mask: StreamMask
-    terminal: int
+    def __init__(
+        self, owner: Capture, number: int, reader: int, saved: int, target: int, mask: StreamMask
+    ) -> None:
+        self.number = number
+        self.reader = reader
+        self.saved = saved
+        self.target = target
+        self.mask = mask
+        self.is_terminal = os.isatty(target)
+        self.is_open = True
+        self._owner = owner
+
+    @property
+    def is_holding(self) -> bool:
+        return bool(self.mask.held)
+
+    def copy(self) -> bool:
+        try:
+            piece = os.read(self.reader, _READ_BYTES)
+        except BlockingIOError:
+            return True  # somebody was quicker
+        except OSError:
+            piece = b""  # a pseudo terminal ends in EIO
+        self._owner.show(self, self.mask.feed(piece) if piece else self.mask.flush())
+        return bool(piece)
+
+    def show_held(self) -> None:
+        if 0 < len(self.mask.held) < _MOST_PROMPT_BYTES:
+            self._owner.show(self, self.mask.flush())
+
+    def close(self) -> None:
+        self.is_open = False
+        os.close(self.reader)
+        os.close(self.target)
 
 
 class Capture:
@@ -117,6 +138,7 @@ class Capture:
         self,
         log: RunLog,
         masking: Masking,
+        copier: Copier,
         *,
         write_above: Callable[[bytes], bool] | None = None,
     ) -> None:
@@ -125,24 +147,21 @@ class Capture:
         Args:
             log: Where to copy to.
             masking: Takes secrets out.
+            copier: Copies; it outlives the run where a child does that still prints.
             write_above: Shows output on a terminal, so that it does not tear a progress bar; False
                 leaves that to us.
         """
         self._log = log
         self._write_above = write_above
         self._masking = masking
+        self._copier = copier
         self._streams: list[_Stream] = []
         self._tees: list[tuple[str, Any, _Tee]] = []
         self._crashes = _Crashes()
-        self._drained = threading.Event()
+        self._is_started = False
         self._is_sealed = False
-        self._is_outlived = False
-        self._wake: tuple[int, int] | None = None
-        self._thread: threading.Thread | None = None
         self._owner = os.getpid()
-        self._drains = threading.Lock()
-        self._is_idle = threading.Event()
-        self._open_line: int | None = None
+        self._open_line: _Stream | None = None
 
     def start(self, *, stdout_to_stderr: bool = False) -> bool:
         """Begin to copy.
@@ -160,10 +179,8 @@ class Capture:
             self._take(number, 2 if stdout_to_stderr else number)
         self._add_tees(stdout_to_stderr=stdout_to_stderr)
         self._crashes.start(self._log)
-        self._wake = os.pipe()
-        self._thread = threading.Thread(target=self._copy, daemon=True)
-        self._thread.name = "brevetti-hydra capture"
-        self._thread.start()
+        self._copier.add(self._streams)
+        self._is_started = True
         return True
 
     def drain(self) -> None:
@@ -171,23 +188,25 @@ class Capture:
 
         For those who are about to write to stderr, or to run.log, themselves.
         """
-        thread, wake = self._thread, self._wake
-        if thread is None or wake is None or os.getpid() != self._owner:
-            return
-        if thread is threading.current_thread() or not thread.is_alive():
+        if not self._is_started or os.getpid() != self._owner or self._copier.is_current_thread:
             return
         _flush()
-        with self._drains:
-            self._is_idle.clear()
-            with suppress(OSError):
-                os.write(wake[1], _DRAIN)
-                # A child that never stops printing cannot be waited for.
-                self._is_idle.wait(_LONGEST_WAIT_S)
+        if not self._copier.lock.acquire(timeout=_LONGEST_WAIT_S):
+            return
+        try:
+            ended = self._copier.copy_rest(self._streams, _LONGEST_WAIT_S)
+            self._end_line()
+            _close_all(ended)
+        finally:
+            self._copier.lock.release()
+        if any(stream.is_holding for stream in self._streams):
+            self._copier.wake()
 
     def stop(self) -> None:
         """Give the descriptors back; everything written until now is in run.log then."""
-        if self._thread is None or self._wake is None:
+        if not self._is_started:
             return
+        self._is_started = False
         self._crashes.stop()
         _flush()
         for name, original, tee in self._tees:
@@ -197,15 +216,14 @@ class Capture:
         for stream in self._streams:
             os.dup2(stream.saved, stream.number)
             os.close(stream.saved)
-        # Without a reader the thread has ended already: the job closed what was captured.
-        with self._drains:
-            with suppress(BrokenPipeError):
-                os.write(self._wake[1], _STOP)
-            os.close(self._wake[1])
-            self._drained.wait()
-        if not self._is_outlived:
-            self._thread.join()
-        self._thread = None
+        with self._copier.lock:
+            # What a child holds open is copied on, but no longer to the log.
+            ended = self._copier.copy_rest(self._streams, _LONGEST_DRAIN_S)
+            for stream in self._streams:
+                self.show(stream, stream.mask.flush())
+            self._end_line()
+            _close_all(ended)
+            self._is_sealed = True
         _descriptors.release()
 
     def _take(self, number: int, target: int) -> None:
@@ -217,13 +235,11 @@ class Capture:
             copied = os.dup(target if target == number else 2)
         except OSError:
             copied = os.dup(saved)
-        is_terminal = os.isatty(copied)
-        reader, writer = open_terminal(copied) if is_terminal else open_pipe()
+        reader, writer = open_terminal(copied) if os.isatty(copied) else open_pipe()
         os.dup2(writer, number)
         os.close(writer)
-        terminal = copied if is_terminal else -1
         mask = StreamMask(self._masking)
-        self._streams.append(_Stream(number, reader, saved, copied, mask, terminal))
+        self._streams.append(_Stream(self, number, reader, saved, copied, mask))
 
     def _add_tees(self, *, stdout_to_stderr: bool) -> None:
         stderr = sys.stderr
@@ -236,92 +252,27 @@ class Capture:
             self._tees.append((name, stream, tee))
             setattr(sys, name, tee)
 
-    def _copy(self) -> None:
-        """Copy until nobody can write any more; after `stop` without the log."""
-        import select
-
-        assert self._wake is not None  # noqa: S101 - own invariant
-        wake = self._wake[0]
-        poll = select.poll()
-        poll.register(wake, select.POLLIN)
-        open_streams = {stream.reader: stream for stream in self._streams}
-        for reader in open_streams:
-            poll.register(reader, select.POLLIN)
-        deadline: float | None = None
-        is_asked = False
-        while open_streams:
-            patience_ms = self._patience_ms(
-                open_streams, is_ending=is_asked or deadline is not None
-            )
-            ready = [number for number, _ in poll.poll(patience_ms)]
-            for reader in ready:
-                if reader == wake:
-                    if os.read(wake, 1) == _DRAIN:
-                        is_asked = True
-                        continue
-                    deadline = time.monotonic() + _LONGEST_DRAIN_S
-                    poll.unregister(wake)
-                elif not self._copy_piece(open_streams[reader]):
-                    poll.unregister(reader)
-                    _close(open_streams.pop(reader))
-            if is_asked and not ready:
-                is_asked = False
-                self._end_line()
-                self._is_idle.set()
-            elif not ready:
-                self._show_prompts(open_streams.values())
-            if deadline is not None and (not ready or time.monotonic() > deadline):
-                self._seal(open_streams.values())
-        self._seal(())
-        os.close(wake)
-
-    def _patience_ms(self, streams: dict[int, _Stream], *, is_ending: bool) -> int | None:
-        if is_ending and not self._is_sealed:
-            return _SETTLE_MS if any(one.terminal >= 0 for one in streams.values()) else 0
-        return _HELD_WAIT_MS if any(one.mask.held for one in streams.values()) else None
-
-    def _copy_piece(self, stream: _Stream) -> bool:
-        """Copy what is there; False at the end of the stream."""
-        try:
-            piece = os.read(stream.reader, _READ_BYTES)
-        except OSError:
-            piece = b""  # a pseudo terminal ends in EIO
-        self._show(stream, stream.mask.feed(piece) if piece else stream.mask.flush())
-        return bool(piece)
-
-    def _show(self, stream: _Stream, content: bytes) -> None:
+    def show(self, stream: _Stream, content: bytes) -> None:
+        """Show what a stream has brought, and keep it; the caller holds the copier's lock."""
         if not content:
             return
         if not self._is_sealed:
             self._log.write(content)
-        if stream.terminal >= 0:
-            copy_size(stream.terminal, stream.reader)
+        if stream.is_terminal:
+            copy_size(stream.target, stream.reader)
             if self._write_above is not None and self._write_above(content):
                 return
         write_all(stream.target, content)
-        self._open_line = None if content.endswith(b"\n") else stream.target
+        self._open_line = None if content.endswith(b"\n") else stream
 
     def _end_line(self) -> None:
         """End an unfinished line, if what is written to stderr next would go on in it."""
-        target, self._open_line = self._open_line, None
-        stderr = next((stream.target for stream in self._streams if stream.number == 2), None)  # noqa: PLR2004 - stderr's number
-        if target is not None and stderr is not None and _is_same(target, stderr):
-            write_all(target, b"\n")
-
-    def _show_prompts(self, streams: Any) -> None:
-        for stream in streams:
-            if 0 < len(stream.mask.held) < _MOST_PROMPT_BYTES:
-                self._show(stream, stream.mask.flush())
-
-    def _seal(self, streams: Any) -> None:
-        if self._is_sealed:
+        stream, self._open_line = self._open_line, None
+        stderr = next((each for each in self._streams if each.number == 2), None)  # noqa: PLR2004 - stderr's number
+        if stream is None or stderr is None or not (stream.is_open and stderr.is_open):
             return
-        for stream in streams:
-            self._show(stream, stream.mask.flush())
-        self._end_line()
-        self._is_sealed = True
-        self._is_outlived = bool(streams)
-        self._drained.set()
+        if _is_same(stream.target, stderr.target):
+            write_all(stream.target, b"\n")
 
 
 class _Crashes:
@@ -440,6 +391,6 @@ def _flush() -> None:
         ctypes.CDLL(None).fflush(None)
 
 
-def _close(stream: _Stream) -> None:
-    os.close(stream.reader)
-    os.close(stream.target)
+def _close_all(streams: Iterable[Copied]) -> None:
+    for stream in streams:
+        stream.close()

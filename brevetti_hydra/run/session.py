@@ -267,7 +267,9 @@ class Session:
             if around.stdout_to_stderr:
                 self._redirection.start()
             return
-        capture = Capture(self.log, around.masking, write_above=_write_above(around.observers))
+        write_above = _write_above(around.observers)
+        copier = self._workplace.copier
+        capture = Capture(self.log, around.masking, copier, write_above=write_above)
         if capture.start(stdout_to_stderr=around.stdout_to_stderr):
             self._capture = capture
             self.is_copied = True

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from brevetti_hydra._files import digest_bytes, link, write_whole
 from brevetti_hydra.run.claims import Heartbeats
+from brevetti_hydra.run.copier import Copier
 from brevetti_hydra.run.liveness import ProcessMark, this_process
 
 if TYPE_CHECKING:
@@ -38,11 +39,13 @@ class Workplace:
 
     Attributes:
         beats: Keeps the claims of the runs alive.
+        copier: Copies what they print.
     """
 
     def __init__(self) -> None:
         """Begin with nothing; each thing is looked at when a run first asks."""
         self.beats = Heartbeats()
+        self.copier = Copier()
         self._found: dict[Hashable, Any] = {}
         self._placed: dict[str, _Placed] = {}
         self._process: ProcessMark | None = None
@@ -95,6 +98,7 @@ class Workplace:
     def close(self) -> None:
         """Stop what goes on between the runs."""
         self.beats.close()
+        self.copier.close()
 
 
 def _mark_of(path: Path) -> tuple[int, int, int] | None:

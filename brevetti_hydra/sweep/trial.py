@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra._clock import SYSTEM_CLOCK
 from brevetti_hydra.config import find_project, validate
@@ -153,6 +154,11 @@ class TrialRunner:
             self._frozen[digest] = self._sweep.frozen(digest)
         return self._frozen[digest]
 
+    def _job_class(self, target: str) -> Any:
+        # Whether a target may be loaded is found out by looking at many folders.
+        look = partial(load_target, target, self._project, Job)
+        return self._workplace.once(("job class", target), look)
+
     def _job(
         self, task: Task, observers: tuple[Observer, ...]
     ) -> tuple[Job | _Unbuilt, RunContext]:
@@ -161,7 +167,7 @@ class TrialRunner:
         frozen = self._base(trial.base)
         if self._sweep.record.sweep["code"] == "frozen":
             self._code.check()
-        job_class = load_target(frozen.job.target, self._project, Job)
+        job_class = self._job_class(frozen.job.target)
         composition = compose_recorded(
             with_values(frozen.inputs, trial),
             job_class,

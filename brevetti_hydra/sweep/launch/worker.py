@@ -115,27 +115,20 @@ def _read_task(fields: dict[str, Any]) -> Task:
 
 
 def _run(runner: TrialRunner, task: Task) -> str | None:
-    """Run a trial; whatever it does, the next one finds the process as this one did.
+    """Run a trial.
 
     Returns:
         Why it could not begin; None where its record tells everything.
     """
-    owner, folder, environment, path = os.getpid(), os.getcwd(), dict(os.environ), [*sys.path]  # noqa: PTH109
+    owner = os.getpid()
     try:
         runner.run(task)
     except BrevettiHydraError as error:
         return "; ".join((error.message, *error.notes))
-    except SystemExit:
-        return None  # the record tells of it
     finally:
         if os.getpid() != owner:
             # A child that the job has forked, and that came back.
             os._exit(1)
-        os.chdir(folder)
-        if dict(os.environ) != environment:
-            os.environ.clear()
-            os.environ.update(environment)
-        sys.path[:] = path
     return None
 
 
