@@ -120,15 +120,10 @@ def _run(runner: TrialRunner, task: Task) -> str | None:
     Returns:
         Why it could not begin; None where its record tells everything.
     """
-    owner = os.getpid()
     try:
         runner.run(task)
     except BrevettiHydraError as error:
         return "; ".join((error.message, *error.notes))
-    finally:
-        if os.getpid() != owner:
-            # A child that the job has forked, and that came back.
-            os._exit(1)
     return None
 
 
