@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra._clock import SYSTEM_CLOCK
-from brevetti_hydra.config import find_project, validate
+from brevetti_hydra.config import Validated, find_project, validate
 from brevetti_hydra.config.recorded import compose_recorded, recorded_nodes, recorded_tree
 from brevetti_hydra.config.safety.targets import load_target
 from brevetti_hydra.config.secrets import held_secrets
 from brevetti_hydra.errors import (
+    ConfigErrors,
+    InvalidSettingError,
     RunInterrupted,
     RunNotFoundError,
     RunPruned,
@@ -27,16 +29,22 @@ from brevetti_hydra.run.context import RunContext
 from brevetti_hydra.run.plan import ConfigText, RunPlan
 from brevetti_hydra.run.settling import settle
 from brevetti_hydra.run.workplace import Workplace
-from brevetti_hydra.settings import ReservedNodes
+from brevetti_hydra.settings import (
+    RESERVED_NODES,
+    JobNode,
+    JobSettings,
+    PlatformNode,
+    ReservedNodes,
+    RunNode,
+)
 from brevetti_hydra.sweep.code import CodeWatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from brevetti_hydra.config import Argument, Validated
+    from brevetti_hydra.config import Argument, Composition
     from brevetti_hydra.record import Snapshot
     from brevetti_hydra.run.events import Observer
-    from brevetti_hydra.settings import JobSettings
     from brevetti_hydra.sweep.launch.base import Task
     from brevetti_hydra.sweep.opened import OpenSweep
     from brevetti_hydra.sweep.record import Frozen, PlannedTrial
@@ -176,7 +184,7 @@ class TrialRunner:
             given=self._secrets,
             is_to_run=True,
         )
-        validated = validate(composition)
+        validated, problem = _validated(composition)
         nodes = ReservedNodes(validated.job, validated.platform, validated.run)
         plan = RunPlan(
             job=frozen.job,
@@ -215,6 +223,8 @@ class TrialRunner:
             run_id=trial.run_id,
             attempt=task.attempt,
         )
+        if problem is not None:
+            return _Unbuilt(validated.settings, problem), context
         try:
             return job_class(validated.settings, context), context
         except Exception as error:  # noqa: BLE001 - a class of the user may raise anything
@@ -229,6 +239,26 @@ class TrialRunner:
             repeat=trial.repeat,
             objectives=tuple(objective.name for objective in record.objectives),
         )
+
+
+def _validated(composition: Composition) -> tuple[Validated, InvalidSettingError | None]:
+    """Validate a trial; a point of a search may be one that the job's own validators refuse.
+
+    Such a trial fails, with what they say in its record, or it would be begun for ever.
+
+    Raises:
+        ConfigErrors: It could not even be composed: a secret is missing.
+    """
+    try:
+        return validate(composition), None
+    except ConfigErrors as error:
+        if composition.problems:
+            raise
+        tree = recorded_tree(composition)
+        refused = {name: value for name, value in tree.items() if name not in RESERVED_NODES}
+        nodes = (JobNode(), PlatformNode(), RunNode())
+        problem = InvalidSettingError("; ".join(each.message for each in error.errors))
+        return Validated(JobSettings(), *nodes, settings_json=refused, warnings=()), problem
 
 
 @contextmanager

@@ -134,7 +134,7 @@ def _is_range(axis: Axis) -> bool:
 
 def _described(axis: Axis, shape: Shape | None) -> SpaceAxis:
     if shape is not None and shape.holds_secret:
-        raise _wrong(axis, "it is a secret, which a search would write down")
+        raise _wrong(axis, "it is a secret, which a search would write down", "leave it out")
     try:
         return _range_of(axis, shape) if _is_range(axis) else _choice_of(axis)
     except ValidationError as error:
@@ -220,6 +220,7 @@ def _check_number(axes: Axes, frame: Space, deciding: Sequence[str]) -> None:
         raise _wrong(
             next(axis for axis in axes.axes if name_of(axis) == deciding[-1]),
             f"{quote_all(deciding)} make {count:,} configurations, more than {MOST_STEMS:,}",
+            "vary less of it at once",
         )
 
 
@@ -259,10 +260,12 @@ def _conditions(axis: Axis, counting: list[dict[str, Any]], frame: Space) -> lis
     return told
 
 
-def _wrong(axis: Axis, note: str) -> InvalidAxisError:
+def _wrong(
+    axis: Axis, note: str, hint: str = "give it as choices, or leave it out"
+) -> InvalidAxisError:
     return InvalidAxisError(
         f"'{axis.argument.shown}' cannot be searched over",
         where=axis.argument.origin.place(),
         notes=[note],
-        hint="give it as choices, or leave it out",
+        hint=hint,
     )

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra._files import digest_bytes
 from brevetti_hydra._json import json_bytes
 from brevetti_hydra._text import quote_all
 from brevetti_hydra.config import Composition, Validated
+from brevetti_hydra.config.command_line.keys import split_text
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     ConfigErrors,
+    InvalidSettingError,
     MissingExtraError,
     SearchError,
 )
 from brevetti_hydra.sweep.record import Frozen, Stem
 from brevetti_hydra.sweep.search.outline import Outline, arguments_at, outline_of
+from brevetti_hydra.sweep.search.space import Space
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from brevetti_hydra.config import Argument
     from brevetti_hydra.sweep.axes import Axes
     from brevetti_hydra.sweep.record import Objective
-    from brevetti_hydra.sweep.search.space import Space
     from brevetti_hydra.sweep_nodes import SearchNode, SweepNode
 
 __all__ = ["SearchPlan", "check_search", "plan_search"]
+
+# Points that are tried where the corners of the space are refused for several settings together.
+_MOST_DRAWS = 50
 
 
 class SearchPlan(NamedTuple):
@@ -79,42 +85,88 @@ def plan_search(
         return compose_line(arguments_at(axes, chosen))
 
     outline = outline_of(axes, first, is_group, compose_under)
-    problems: dict[str, BrevettiHydraError] = {}
-    stems: dict[tuple[str, ...], Stem] = {}
-    bases: dict[str, Frozen] = {}
-    classes: dict[str, type[Any]] = {}
-    shown: tuple[Composition, Validated] | None = None
+    trials = _count(node, outline.space)
+    tried = _Tried(axes, outline, freeze)
     for point in outline.space.probes(outline.deciding):
-        chosen = {name: point[name] for name in outline.deciding}
+        tried.take(point, compose_line, validate)
+    chance = Random(0)  # noqa: S311 - no secret
+    frame = list(_frame(outline).points())
+    for chosen in frame:
+        for _ in range(_MOST_DRAWS):
+            if tried.own_problems or tuple(chosen.values()) in tried.stems:
+                break
+            tried.take(outline.space.draw(chance, chosen), compose_line, validate)
+    if tried.own_problems or tried.shown is None or len(tried.stems) < len(frame):
+        # Each mistake once, where it was met first.
+        first_met: dict[str, BrevettiHydraError] = {}
+        for error in tried.own_problems or tried.problems:
+            first_met.setdefault(error.message, error)
+        raise ConfigErrors(first_met.values())
+    stems = tuple(tried.stems.values())
+    return SearchPlan(outline, stems, tried.bases, tried.classes, trials, tried.shown)
+
+
+class _Tried:
+    """What came of the points that were validated.
+
+    Attributes:
+        shown: The first valid one.
+        stems: A frozen configuration for each combination that decides, from a valid point.
+        bases: Those configurations, by digest.
+        classes: Classes of jobs, by target.
+        problems: All mistakes, and of those,
+        own_problems: those of a single setting. Points that are refused for several together,
+            because `low` must be below `high`, are points that a search may meet, and that fail.
+    """
+
+    def __init__(
+        self, axes: Axes, outline: Outline, freeze: Callable[[Composition, Validated], Frozen]
+    ) -> None:
+        self.shown: tuple[Composition, Validated] | None = None
+        self.stems: dict[tuple[str, ...], Stem] = {}
+        self.bases: dict[str, Frozen] = {}
+        self.classes: dict[str, type[Any]] = {}
+        self.problems: list[BrevettiHydraError] = []
+        self.own_problems: list[BrevettiHydraError] = []
+        self._axes = axes
+        self._deciding = outline.deciding
+        self._freeze = freeze
+        self._paths = [path for key in axes.keys if (path := split_text(key)) is not None]
+
+    def take(
+        self,
+        point: Mapping[str, Any],
+        compose_line: Callable[[Sequence[Argument]], Composition],
+        validate: Callable[[Composition], Validated],
+    ) -> None:
+        """Compose and validate a point."""
         try:
-            composition = compose_line(arguments_at(axes, point))
+            composition = compose_line(arguments_at(self._axes, point))
             validated = validate(composition)
         except BrevettiHydraError as error:
-            problems.setdefault(str(error), error)
-            continue
-        shown = shown or (composition, validated)
-        if tuple(chosen.values()) not in stems:
-            frozen = freeze(composition, validated)
+            found = error.errors if isinstance(error, ConfigErrors) else (error,)
+            self.problems += found
+            self.own_problems += [each for each in found if not self._is_of_several(each)]
+            return
+        self.shown = self.shown or (composition, validated)
+        chosen = {name: point[name] for name in self._deciding}
+        if tuple(chosen.values()) not in self.stems:
+            frozen = self._freeze(composition, validated)
             digest = digest_bytes(json_bytes(frozen))[:16]
-            bases[digest] = frozen
-            classes[composition.target] = composition.job_class
-            stems[tuple(chosen.values())] = Stem(
-                chosen=chosen, base=digest, job=composition.job_name
-            )
-    if problems or shown is None:
-        found = list(problems.values())
-        raise found[0] if len(found) == 1 else ConfigErrors(_single(found))
-    trials = _count(node, outline.space)
-    return SearchPlan(outline, tuple(stems.values()), bases, classes, trials, shown)
+            self.bases[digest] = frozen
+            self.classes[composition.target] = composition.job_class
+            stem = Stem(chosen=chosen, base=digest, job=composition.job_name)
+            self.stems[tuple(chosen.values())] = stem
+
+    def _is_of_several(self, error: BrevettiHydraError) -> bool:
+        if not isinstance(error, InvalidSettingError):
+            return False
+        key = tuple(map(str, error.key))
+        return any(path[: len(key)] == key != path for path in self._paths)
 
 
-def _single(errors: Sequence[BrevettiHydraError]) -> Iterator[BrevettiHydraError]:
-    seen: set[str] = set()
-    for error in errors:
-        for each in error.errors if isinstance(error, ConfigErrors) else (error,):
-            if str(each) not in seen:
-                seen.add(str(each))
-                yield each
+def _frame(outline: Outline) -> Space:
+    return Space({name: outline.space.axes[name] for name in outline.deciding})
 
 
 def _count(node: SearchNode, space: Space) -> int:

@@ -16,6 +16,7 @@ from brevetti_hydra.record import _Model
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+    from random import Random
 
 __all__ = ["Condition", "Space", "SpaceAxis"]
 
@@ -81,6 +82,16 @@ class SpaceAxis(_Model):
             return list(self.choices)
         step = self._step or 0.0
         return [self.value(self.low + number * step) for number in range(self.size or 0)]
+
+    def draw(self, chance: Random) -> Any:
+        """Give any value."""
+        if self.kind == "choice":
+            return chance.choice(self.choices)
+        if self.size is not None and not self.log:
+            return self.value(self.low + chance.randrange(self.size) * (self._step or 0))
+        if self.log:
+            return self.value(math.exp(chance.uniform(math.log(self.low), math.log(self.high))))
+        return self.value(chance.uniform(self.low, self.high))
 
     def value(self, found: Any) -> Any:
         """Give a value as a command line would have it.
@@ -191,3 +202,13 @@ class Space:
             for number in range(max(map(len, free.values()), default=1)):
                 own = {key: found[min(number, len(found) - 1)] for key, found in free.items()}
                 yield {key: (chosen | own)[key] for key in self.axes if key in chosen | own}
+
+    def draw(self, chance: Random, fixed: Mapping[str, Any]) -> dict[str, Any]:
+        """Give any point, with some values fixed."""
+        point: dict[str, Any] = {}
+        for key, axis in self.axes.items():
+            if key in fixed:
+                point[key] = fixed[key]
+            elif self.counts(key, point):
+                point[key] = axis.draw(chance)
+        return point
