@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import subprocess
 import sys
 from importlib.metadata import version
@@ -22,6 +23,7 @@ from brevetti_hydra.config import _hydra, _omegaconf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from hydra.core.object_type import ObjectType
 
@@ -329,3 +331,64 @@ def test_each_file_names_what_pulled_it_in(
     assert None is pulls.pop("main", None)
     for name, pull in expected.items():
         assert (name, pull) == (name, tuple(pulls[name] or ()))
+
+
+def test_plugins_name_their_launchers_in_the_store() -> None:
+    """A plugin's module stores what its launcher is built of, under its short name."""
+    from brevetti_hydra.config import _hydra_plugins
+    from brevetti_hydra.config.plugins import find_plugins
+
+    find_plugins()
+
+    wanted = {"basic", "joblib", "submitit_local", "submitit_slurm"}
+    assert wanted <= set(_hydra_plugins.launcher_names())
+    options = _hydra_plugins.launcher_options("joblib", {"n_jobs": "2", "prefer": "threads"})
+    assert (None, 2, True) == (options.wrong, options.values["n_jobs"], "verbose" in options.names)
+    wrong = _hydra_plugins.launcher_options("submitit_local", {"nodes": "many", "nods": 1}).wrong
+    assert wrong is not None
+    assert ("nodes", True) == (wrong[0], "many" in wrong[1])
+
+
+def test_a_launcher_is_built_and_given_what_it_calls(tmp_path: Path) -> None:
+    """Hydra's own launcher runs a task with its words, and leaves this process and folder alone."""
+    code = """
+import json, logging, os, sys
+from brevetti_hydra.config._hydra_plugins import HydraLaunch, launcher_names
+told = []
+def task(words):
+    told.append([words["trial"], words["attempt"], os.getcwd()])
+launcher_names()
+launch = HydraLaunch("basic", {}, task, folder=sys.argv[1], job_name="a ${name}")
+launch.run([["trial=3", "attempt=1"], ["trial=4", "attempt=2"]], 3)
+print(json.dumps([told, len(logging.getLogger().handlers), os.listdir(sys.argv[1])]))
+"""
+    folder = tmp_path / "a ${folder}"
+    answer = subprocess.run(
+        [sys.executable, "-c", code, str(folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+
+    here = str(tmp_path)
+    assert [[[3, 1, here], [4, 2, here]], 0, []] == json.loads(answer.stdout)
+    assert "" == answer.stderr
+
+
+def test_the_scan_of_plugins_can_be_emptied() -> None:
+    """Workers build `Plugins` anew before each task; `stop_scanning` leaves it nothing to import."""
+    code = """
+from brevetti_hydra.config._hydra_plugins import stop_scanning
+from hydra.core.plugins import Plugins
+stop_scanning()
+import sys
+before = set(sys.modules)
+found = Plugins.instance()
+print(found.class_name_to_class, sorted(set(sys.modules) - before))
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert "{} []\n" == answer.stdout
