@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
-from typing import TYPE_CHECKING, Self, SupportsFloat
+from typing import TYPE_CHECKING, Any, Self, SupportsFloat
 
 from brevetti_hydra._clock import SYSTEM_CLOCK, Clock, format_utc
 from brevetti_hydra._files import make_folder
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.run.events import Observer
     from brevetti_hydra.run.git import GitProbe
     from brevetti_hydra.run.plan import RunPlan
+    from brevetti_hydra.run.ranks import RankDoor
     from brevetti_hydra.run.session import Session
     from brevetti_hydra.run.workplace import Workplace
     from brevetti_hydra.storage.dataset import Dataset
@@ -94,6 +95,7 @@ class RunContext:
         self._masking = Masking([*plan.secrets, *_info_secrets(plan)])
         self._names: dict[str, str] = {}
         self._session: Session | None = None
+        self._door: RankDoor | None = None
         self._attempt = attempt
         now = clock.now()
         run_id = run_id or new_run_id()
@@ -204,6 +206,22 @@ class RunContext:
             return session.run(job, complete_job=complete_job)
         finally:
             self._record = session.recorder.record
+            if self._door is not None:
+                self._door.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send the running job to another process, which will be a rank of it (`ranks`)."""
+        from brevetti_hydra.run.ranks import RankContext, door_of
+
+        session = self._running("send the job to another process")
+        self._door = self._door or door_of(self, session.stops)
+        defaults = {dataset.name: dataset.bucket for dataset in self._defaults}
+        threshold = self._door.threshold
+        return RankContext, (self.plan, self.folder, self.record, defaults, threshold)
+
+    def __deepcopy__(self, _known: dict[int, Any]) -> Self:
+        """Stay the same in a copied job: a run has one context."""
+        return self
 
     def _open_session(self, default_datasets: Callable[[], Mapping[str, str]] | None) -> Session:
         # Browsing a job needs nothing of it.

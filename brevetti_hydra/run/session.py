@@ -188,10 +188,11 @@ class Session:
             # A forked child that came back from run() must not touch the parent's run.
             if self.recorder.is_owner:
                 self._seal(error)
-            cause = self.stops.cause
+            cause = self.stops.cause_of(error)
             is_ours = cause is not None and cause.signal_number == signal.SIGTERM
-            if cause is not None and is_ours and isinstance(error, KeyboardInterrupt):
-                # It was we who made it of the request, when the time was over.
+            is_of_ranks = isinstance(error, Exception)
+            if cause and (is_of_ranks or (is_ours and isinstance(error, KeyboardInterrupt))):
+                # It was we who made it of the request, or the ranks that were told of it.
                 raise cause.exception() from error
             raise
         finally:

@@ -83,6 +83,7 @@ class StopRequests:
     Attributes:
         cause: Why the run was first asked to stop; None while it was not.
         signal_number: The first signal, in time or not; None while there was none.
+        has_ranks: Whether other processes are at work on the run (`ranks`).
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class StopRequests:
         """
         self.cause: StopCause | None = None
         self.signal_number: int | None = None
+        self.has_ranks = False
         self._grace_s = grace_s
         self._is_debugged = is_debugged
         self._give_up = give_up
@@ -130,6 +132,9 @@ class StopRequests:
     def shield(self) -> None:
         """From now on signals come too late: the run is being sealed, for a reason it has."""
         self._is_shielded = True
+        for number in self._before:
+            # What run() called may have taken it, and would raise in the middle of the sealing.
+            signal.signal(number, self._on_signal)
         for timer in (self._timer, self._limit):
             if timer is not None:
                 timer.cancel()
@@ -169,6 +174,11 @@ class StopRequests:
         if isinstance(error, KeyboardInterrupt):
             # Without a signal that came here it was Ctrl-C all the same.
             return self.cause or StopCause.of_signal(signal.SIGINT)
+        if self.has_ranks and isinstance(error, Exception):
+            # torchrun's launcher takes the signals, and raises an error of its own with `sigval`;
+            # or it finds that a rank has ended, which was asked to.
+            number = getattr(error, "sigval", None)
+            return self.cause or (StopCause.of_signal(number) if number in _SIGNALS else None)
         return None
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:

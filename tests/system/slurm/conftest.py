@@ -104,7 +104,6 @@ class Cluster:
         )
         return done.stdout
 
-
     def wait_for(self, holds: Callable[[], object]) -> None:
         """Wait until something holds; jobs that were queued again need not wait two minutes."""
 

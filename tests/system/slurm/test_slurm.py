@@ -55,7 +55,9 @@ class Steps(Job):
 class Sweep:
     """A sweep on the cluster, by a driver in a process of its own."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], arguments: tuple[str, ...]):
+    def __init__(
+        self, folder: Path, environment: dict[str, str], arguments: tuple[str, ...]
+    ) -> None:
         self.cwd = folder
         self.environment = environment
         self.driver = self.start("-m", "job._target_=steps:Steps", *arguments)
@@ -197,9 +199,7 @@ def test_a_task_of_an_array_is_queued_again_alone(
     assert ended == running.states()
 
 
-def test_a_trial_is_queued_again_only_so_often(
-    cluster: Any, sweep: Callable[..., Sweep]
-) -> None:
+def test_a_trial_is_queued_again_only_so_often(cluster: Any, sweep: Callable[..., Sweep]) -> None:
     """A trial that runs out of time more often than `launcher.requeues` stays interrupted."""
     running = sweep("lr=0.1", "steps=1000", "launcher.requeues=1")
     for attempts in (1, 2):
