@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["RankContext", "RankDoor", "door_of"]
 
 # Address and key.
-Threshold: TypeAlias = tuple[Any, bytes]
+_Threshold: TypeAlias = tuple[Any, bytes]
 
 
 class RankDoor:
@@ -53,7 +53,7 @@ class RankDoor:
         self._context = context
         self._stops = stops
         self._listener = Listener(authkey=key)
-        self.threshold: Threshold = (self._listener.address, key)
+        self.threshold: _Threshold = (self._listener.address, key)
         self._is_closed = False
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.name = "brevetti-hydra ranks"
@@ -108,7 +108,7 @@ class RankContext(RunContext):
         folder: RunFolder,
         record: RunRecord,
         defaults: Mapping[str, str],
-        threshold: Threshold,
+        threshold: _Threshold,
     ) -> None:
         """Attach to a run; its door is knocked at when there is something to say.
 
@@ -171,7 +171,7 @@ def door_of(context: RunContext, stops: StopRequests) -> RankDoor:
     return RankDoor(context, stops)
 
 
-def _connect(threshold: Threshold) -> Connection[Any, Any]:
+def _connect(threshold: _Threshold) -> Connection[Any, Any]:
     from multiprocessing.connection import Client
 
     address, key = threshold
