@@ -92,7 +92,7 @@ class RunContext:
         self._defaults: list[Dataset] = []
         self._git = git
         self._workplace = workplace
-        self._masking = Masking([*plan.secrets, *_info_secrets(plan)])
+        self._masking = Masking(plan.all_secrets)
         self._names: dict[str, str] = {}
         self._session: Session | None = None
         self._door: RankDoor | None = None
@@ -431,11 +431,6 @@ class RunContext:
         from brevetti_hydra.storage.access import guard
 
         return guard(path, lambda: self.is_running)
-
-
-def _info_secrets(plan: RunPlan) -> list[str]:
-    key = (plan.info or {}).get("api_key")
-    return [key] if isinstance(key, str) else []
 
 
 def _job_dir(plan: RunPlan) -> Path | None:

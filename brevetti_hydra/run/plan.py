@@ -145,6 +145,12 @@ class RunPlan:
         self.package_folders = tuple(package_folders)
         self.trial = trial
 
+    @property
+    def all_secrets(self) -> list[str]:
+        """The secrets, with the key that stands in info.json."""
+        key = (self.info or {}).get("api_key")
+        return [*self.secrets, *([key] if isinstance(key, str) else [])]
+
     def recorded_id(self, dataset: Dataset) -> str:
         """Give the id of a dataset as records show it."""
         node = self.recorded.job.datasets.get(dataset.name)
