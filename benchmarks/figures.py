@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["Figure", "Options", "median", "read_options", "report"]
 
@@ -43,23 +43,31 @@ class Options(NamedTuple):
         rounds: How often each side is measured.
         margin: Budgets are multiplied by it before they fail the run.
         as_json: Print the figures as one JSON document a line.
+        flags: Those of the benchmark's own that were given.
     """
 
     rounds: int
     margin: float
     as_json: bool
+    flags: frozenset[str] = frozenset()
 
 
-def read_options(description: str | None, *, rounds: int) -> Options:
-    """Read the command line that all benchmarks share."""
+def read_options(
+    description: str | None, *, rounds: int, flags: Mapping[str, str] | None = None
+) -> Options:
+    """Read the command line that all benchmarks share, and flags of one's own with their help."""
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=rounds, help="measurements of each side")
     parser.add_argument(
         "--margin", type=float, default=1.0, help="fail only above budget x margin (default 1)"
     )
     parser.add_argument("--json", action="store_true", help="one JSON document a line")
+    for flag, text in (flags or {}).items():
+        parser.add_argument(flag, action="append_const", dest="flags", const=flag, help=text)
+    parser.set_defaults(flags=[])
     arguments = parser.parse_args()
-    return Options(arguments.rounds, arguments.margin, arguments.json)
+    given = frozenset(arguments.flags)
+    return Options(arguments.rounds, arguments.margin, arguments.json, given)
 
 
 def median(values: Sequence[float]) -> float:

@@ -190,7 +190,7 @@ class ProcessesLauncher:
             worker.since = time.monotonic()
             self._failed_starts = 0
             return
-        self._ended.append(Ended(answer["ended"], answer["reason"]))
+        self._ended.append(Ended(answer["ended"], answer["reason"], answer["is_taken"]))
         worker.task = None
         worker.trials += 1
         if worker.trials == self._trials_per_worker:

@@ -5,7 +5,7 @@ Started by `processes`, it reads tasks from its stdin and answers on its stdout,
     -> {"sweep": "/runs/sweep-...", "secrets": ["key=text"]}     once
     <- {"ready": 4711}
     -> {"trial": {...}, "attempt": 1}
-    <- {"ended": 7, "reason": null}
+    <- {"ended": 7, "reason": null, "is_taken": true}
 
 At the end of its stdin it ends, as it does after the trial at hand when its driver is gone.
 """
@@ -89,8 +89,7 @@ def _serve(pipes: _Pipes) -> None:
     pipes.answer({"ready": os.getpid()})
     for line in pipes.tasks:
         task = _read_task(json.loads(line))
-        reason = _run(runner, task)
-        pipes.answer({"ended": task.trial.number, "reason": reason})
+        pipes.answer({"ended": task.trial.number, **_run(runner, task)})
 
 
 def _open_runner(first: dict[str, Any]) -> TrialRunner:
@@ -114,17 +113,13 @@ def _read_task(fields: dict[str, Any]) -> Task:
     return Task(PlannedTrial(**fields["trial"]), fields["attempt"])
 
 
-def _run(runner: TrialRunner, task: Task) -> str | None:
-    """Run a trial.
-
-    Returns:
-        Why it could not begin; None where its record tells everything.
-    """
+def _run(runner: TrialRunner, task: Task) -> dict[str, Any]:
+    """Run a trial, and say what its record does not tell."""
     try:
-        runner.run(task)
+        outcome = runner.run(task)
     except BrevettiHydraError as error:
-        return "; ".join((error.message, *error.notes))
-    return None
+        return {"reason": "; ".join((error.message, *error.notes)), "is_taken": True}
+    return {"reason": None, "is_taken": outcome.is_taken}
 
 
 if __name__ == "__main__":

@@ -173,6 +173,18 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def test_a_trial_of_another_is_left_alone(project: Path) -> None:
+    """A worker that comes too late says so."""
+    sweep = plan(project, "nothing", "look")
+    with launched(sweep, workers=1) as launcher:
+        told = []
+        for _ in range(2):
+            launcher.submit([Task(sweep.trials[0], 1)])
+            told += launcher.wait(30)
+
+    assert [Ended(0), Ended(0, is_taken=False)] == told
+
+
 def test_one_worker_does_trials_that_spoil_nothing_for_the_next(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
