@@ -128,7 +128,7 @@ def _head(explanation: Explanation, table: _Table) -> Iterator[str]:
     bounds = f"({explanation.bounds})" if explanation.bounds else ""
     kind = " ".join(filter(None, (explanation.type, bounds)))
     if not kind:
-        is_of_hydra = explanation.key.partition(".")[0] == "hydra"
+        is_of_hydra = explanation.key.partition(".")[0].partition("/")[0] == "hydra"
         kind = "of Hydra" if is_of_hydra else "no setting has this name"
     head = f"{one_line(explanation.key)} = {value_text(explanation.value)}"
     facts = [kind, one_line(explanation.description)] if explanation.description else [kind]

@@ -22,10 +22,7 @@ from brevetti_hydra.errors import (
     UsageError,
 )
 
-__all__ = ["CHOICE", "HydraNode", "read_hydra_node"]
-
-# Where the tree keeps `hydra/launcher=NAME`, beside the options of that; no key is written so.
-CHOICE = "/"
+__all__ = ["HydraNode", "read_hydra_node"]
 
 _TRANSLATED: dict[Path, Path] = {
     ("run", "dir"): ("run", "root"),
@@ -71,7 +68,7 @@ def read_hydra_node(tree: Node, *, is_sweep: bool = False) -> HydraNode:
     for_sweeps: list[str] = []
     problems: list[BrevettiHydraError] = []
     for path, node in walk(hydra) if hydra is not None else ():
-        key = _name(path)
+        key = dotted(("hydra", *path))
         if path in _TRANSLATED:
             target = _TRANSLATED[path]
             _place(tree, target, node)
@@ -90,12 +87,6 @@ def read_hydra_node(tree: Node, *, is_sweep: bool = False) -> HydraNode:
         elif path or node.value is not None:
             problems.append(_refused(key, path[0] if path else "", node))
     return HydraNode(verbose, tuple(notices), tuple(problems), hydra, tuple(for_sweeps))
-
-
-def _name(path: Path) -> str:
-    if path[-1:] == (CHOICE,):
-        return "/".join(("hydra", *path[:-1]))
-    return dotted(("hydra", *path))
 
 
 def _check_mode(node: Node, *, is_sweep: bool) -> list[BrevettiHydraError]:

@@ -13,10 +13,10 @@ from brevetti_hydra._text import similar_name
 from brevetti_hydra.config.command_line.keys import split_text
 from brevetti_hydra.config.command_line.overrides import Argument, split_key
 from brevetti_hydra.config.command_line.values import json_or_text, literal_value, override_value
-from brevetti_hydra.config.hydra_node import CHOICE
 from brevetti_hydra.config.models.job_shapes import shape_at
 from brevetti_hydra.config.safety.masks import masked_value
 from brevetti_hydra.config.tree.origins import (
+    CHOICE,
     MISSING,
     Dropped,
     Node,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._text import quote_all, similar_name
-from brevetti_hydra.config.hydra_node import CHOICE
+from brevetti_hydra.config.tree.origins import CHOICE
 from brevetti_hydra.errors import (
     InvalidSettingError,
     RefusedHydraKeyError,
@@ -106,7 +106,9 @@ def _check(name: str, choice: Node, options: dict[str, Any], given: dict[str, No
             f"the Hydra launcher '{name}' has no option '{key}'",
             where=where,
             notes=[f"it has {quote_all(n for n in described.names if '.' not in n)}"],
-            hint=f"a similar name exists: '{nearest}'" if nearest else None,
+            hint=f"a similar name exists: '{nearest}'"
+            if nearest
+            else f"take it out: ~hydra.launcher.{key}",
         )
     raise InvalidSettingError(
         f"'hydra.launcher.{key}' does not take its value", where=where, notes=[reason]

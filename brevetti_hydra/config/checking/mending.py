@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from brevetti_hydra.config.files.defaults_lists import Entry, check_entries, entries_of
 from brevetti_hydra.config.files.faults import circle_error, config_not_found, unknown_option
+from brevetti_hydra.config.files.plugin_choices import with_plugins
 from brevetti_hydra.config.tree.documents import Document
 from brevetti_hydra.config.tree.origins import Node, Origin
 from brevetti_hydra.errors import BrevettiHydraError, CompositionError
@@ -48,7 +49,7 @@ def read_mended(
                 return document._replace(defaults=None, defaults_origins=()), errors
             document = without_entries(document, wrong)
         else:
-            return document, errors
+            return with_plugins(config_path, document), errors
 
 
 def empty_document(label: str) -> Document:

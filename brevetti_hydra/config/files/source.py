@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from brevetti_hydra.config._hydra import ConfigResult, ConfigSource, ObjectType, defaults_result
 from brevetti_hydra.config.files.defaults_lists import check_entries
+from brevetti_hydra.config.files.plugin_choices import with_plugins
 from brevetti_hydra.config.safety.targets import is_target
 from brevetti_hydra.config.tree.documents import Document, read_document
 from brevetti_hydra.config.tree.origins import Node, Origin
@@ -46,6 +47,7 @@ class DocumentSource(ConfigSource):
         if document is None:
             document = self.document(config_path)
             check_entries(document)
+            document = with_plugins(config_path, document)
             self.documents[config_path] = document
         return defaults_result(self.provider, self.path, document.defaults, document.package)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.config.models.fields import Field
 
 __all__ = [
+    "CHOICE",
     "MISSING",
     "Dropped",
     "Node",
@@ -36,6 +37,9 @@ __all__ = [
 
 # How YAML writes a required value that nobody has given yet.
 MISSING = "???"
+
+# Where the tree keeps `hydra/launcher=NAME`, beside the options of that; no key is written so.
+CHOICE = "/"
 
 type_of_origin = Literal["default", "yaml", "info", "argument"]
 Path = tuple[str, ...]
@@ -199,7 +203,9 @@ def is_void(node: Node) -> bool:
 
 
 def dotted(path: tuple[str | int, ...]) -> str:
-    """Write keys as a user would: `model.layers[2]`, `weights['any text']`."""
+    """Write keys as a user would: `model.layers[2]`, `weights['any text']`, `hydra/launcher`."""
+    if path[:1] == ("hydra",) and path[-1] == CHOICE:
+        return "/".join(map(str, path[:-1]))
     text = ""
     for key in path:
         if isinstance(key, int):
