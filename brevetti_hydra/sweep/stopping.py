@@ -10,22 +10,33 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
+from brevetti_hydra._clock import SYSTEM_CLOCK, Clock
 from brevetti_hydra._files import write_whole
 from brevetti_hydra._json import json_bytes
+from brevetti_hydra.errors import RecordUnreadableError, StorageWriteError
+from brevetti_hydra.run.liveness import this_process
+from brevetti_hydra.run.requests import Request, write_request
+from brevetti_hydra.sweep.standing import look_at
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
     from brevetti_hydra.sweep.folders import SweepFolder
+    from brevetti_hydra.sweep.opened import OpenSweep
 
-__all__ = ["StopWatch", "write_stop"]
+__all__ = ["StopWatch", "stop_trials", "write_stop"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _AT_ONCE = 2
+# Two signals that come together count as one.
+_BETWEEN_S = 0.1
 
 
 def write_stop(folder: SweepFolder, *, at_once: bool) -> None:
@@ -36,6 +47,44 @@ def write_stop(folder: SweepFolder, *, at_once: bool) -> None:
     """
     content = json_bytes({"at_once": at_once}) + b"\n"
     write_whole(folder.stop_request, content, point="sweep.stopped", durable=False)
+
+
+def stop_trials(sweep: OpenSweep, *, at_once: bool, clock: Clock = SYSTEM_CLOCK) -> int:
+    """Ask the running trials of a sweep to end at their next report.
+
+    Args:
+        sweep: The sweep.
+        at_once: Interrupt those of this machine as well, as two signals do.
+        clock: Tells the time.
+
+    Returns:
+        How many were running.
+    """
+    count = 0
+    for trial in sweep.trials:
+        folder = trial.run_folder(sweep.folder)
+        try:
+            record = look_at(folder, clock).record
+        except RecordUnreadableError:
+            continue
+        if record is None or record.state.is_finished:
+            continue
+        count += 1
+        attempt = record.attempts[-1]
+        with suppress(StorageWriteError):
+            write_request(folder, Request("stop", "the sweep was stopped"), attempt=attempt.number)
+        here = this_process()
+        if at_once and (attempt.host, attempt.boot_id) == (here.host, here.boot_id):
+            _interrupt(attempt.pid)
+    return count
+
+
+def _interrupt(pid: int) -> None:
+    # The first one asks, the second one insists; a process that is in its end passes them over.
+    with suppress(ProcessLookupError, PermissionError):
+        for _ in range(2):
+            os.kill(pid, signal.SIGTERM)
+            time.sleep(_BETWEEN_S)
 
 
 class StopWatch:
