@@ -122,10 +122,12 @@ class OptunaSearch:
     def ask(self, known: int) -> Point | None:
         """Choose the point that follows the `known` first ones; None when there are no more.
 
+        Not synced: what a crash of the machine takes away, `restore` brings back from the plan.
+
         Raises:
             StorageWriteError: The disk does not take it; nothing was asked for.
         """
-        with self._step(durable=True) as trials:
+        with self._step() as trials:
             if known < len(trials):
                 return self._asked_before(trials[known])
             if self._most is not None and known >= self._most:

@@ -128,6 +128,7 @@ class StudyLog(BaseJournalBackend):
                 raise RecordUnreadableError(
                     f"'{self.path}' is damaged",
                     notes=[f"at byte {self._offset} there is no line of Optuna's journal"],
+                    hint="move it away: 'sweep resume' makes it anew from the plan and the trials",
                 ) from error
             self._offset += len(line) + 1
             yield found
