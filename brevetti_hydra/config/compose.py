@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from brevetti_hydra._masks import Masking
+from brevetti_hydra.config.command_line.keys import split_text
 from brevetti_hydra.config.command_line.overrides import read_overrides
+from brevetti_hydra.config.command_line.values import literal_value, override_value
+from brevetti_hydra.config.composition import Composition
 from brevetti_hydra.config.files.search import Plan, SearchPath, plan
 from brevetti_hydra.config.files.source import OLD_PACKAGE
-from brevetti_hydra.config.hydra_node import HydraNode, read_hydra_node
+from brevetti_hydra.config.hydra_node import read_hydra_node
 from brevetti_hydra.config.layers import CommandLine, info_layer, stack
 from brevetti_hydra.config.models.defaults import fill_tree
 from brevetti_hydra.config.models.job_shapes import (
@@ -27,143 +30,28 @@ from brevetti_hydra.config.secrets import (
     find_secrets,
     hide_arguments,
     hide_by_look,
-    secret_texts,
 )
 from brevetti_hydra.config.tree.documents import read_header
 from brevetti_hydra.config.tree.interpolate import Resolution, resolve
-from brevetti_hydra.config.tree.origins import MISSING, Dropped, Node, Origin, Path, dotted, walk
+from brevetti_hydra.config.tree.origins import MISSING, Node, Origin, Path
 from brevetti_hydra.errors import (
     BrevettiHydraError,
     NoJobChosenError,
-    UnknownSettingError,
+    OverrideSyntaxError,
+    SweepNotAskedError,
 )
-from brevetti_hydra.settings import (
-    HARNESS_VERSION,
-)
+from brevetti_hydra.settings import RESERVED_NODES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path as FilePath
 
     from brevetti_hydra.config.command_line.overrides import Argument, Request
-    from brevetti_hydra.config.files.planned import PlannedDocument
-    from brevetti_hydra.config.migration.old_names import OldNames
-    from brevetti_hydra.config.migration.versions import VersionedFiles
     from brevetti_hydra.config.models.fields import Shape
     from brevetti_hydra.config.project import Project
     from brevetti_hydra.config.tree.documents import Document
 
-__all__ = ["Composition", "compose", "job_class_of"]
-
-
-class Composition:
-    """A composed tree that is not validated yet.
-
-    Attributes:
-        project: The user's project.
-        folder: Where the command was started.
-        job_class: The Job class.
-        target: Its name, `pkg.mod:Class`.
-        job_name: `job.name` unless it comes from the environment, else info.json's name, else the
-            option's, else the class's.
-        written: What YAML, info.json and arguments say, unresolved.
-        filled: The same with the classes' defaults beneath.
-        shapes: What each root key may be; the settings' fields and the reserved nodes.
-        hydra_values: What `${hydra:...}` serves, by the part after the colon.
-        resolution: What the interpolations resolve to.
-        choices: Group -> chosen option.
-        planned: The YAML files that took part, lowest first, with their packages.
-        documents: The same files alone.
-        arguments: The overrides.
-        hydra: What was taken from the `hydra` node.
-        info: The content of info.json, or None.
-        unknown_sent: Settings of info.json that no field knows, as errors;
-            `platform.unknown_settings` may ask for them.
-        notices: Lines for the user: translated keys of the `hydra` node.
-        secrets: What files, info.json and arguments wrote of secrets, also what did not last.
-        dropped: What was written and is not in the tree: keys of a variant that is not chosen, and
-            what `~key` took away.
-        problems: Mistakes found while composing; `validate` reports them with its own.
-        versions: The versions to which everything was brought, `project` and `harness`.
-        migrations: The files that were migrated and how; None: no file states a version, and
-            the project names no migrations.
-        old_names: What became of names of older versions, likewise.
-    """
-
-    def __init__(self, project: Project, folder: FilePath) -> None:
-        self.project = project
-        self.folder = folder
-        self.job_class: type[Any] = object
-        self.target = ""
-        self.written = Node(Origin("default", "the tree"), children={})
-        self.filled = self.written
-        self.shapes: dict[str, Shape] = {}
-        self.hydra_values: Mapping[str, str] = {}
-        self.resolution = Resolution()
-        self.choices: dict[str, str | None] = {}
-        self.planned: list[PlannedDocument] = []
-        self.documents: list[Document] = []
-        self.arguments: tuple[Argument, ...] = ()
-        self.hydra = HydraNode(verbose=False, notices=(), problems=())
-        self.info: Mapping[str, Any] | None = None
-        self.unknown_sent: list[UnknownSettingError] = []
-        self.notices: list[str] = []
-        self.secrets: list[WrittenSecret] = []
-        self.dropped: list[Dropped] = []
-        self.problems: list[BrevettiHydraError] = []
-        self.versions: dict[str, int] = {"project": 1, "harness": HARNESS_VERSION}
-        self.migrations: VersionedFiles | None = None
-        self.old_names: OldNames | None = None
-
-    @property
-    def job_name(self) -> str:
-        """What the job is called."""
-        path = ("job", "name")
-        named = self.written.at(path)
-        is_hidden = path in self.resolution.from_environment
-        if named is not None and isinstance(named.value, str) and not is_hidden:
-            return self._without_secrets(str(self.resolution.values.get(path, named.value)))
-        sent = (self.info or {}).get("name")
-        if isinstance(sent, str) and sent:
-            return self._without_secrets(sent)
-        choice = self.choices.get("job")
-        if choice and not re.search(r"[.:]", choice):
-            return choice.rpartition("/")[2]
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.job_class.__name__).lower()
-
-    def _without_secrets(self, name: str) -> str:
-        # It becomes the name of a folder, and stands in every record.
-        return Masking(secret_texts(self)).text(name)
-
-    @property
-    def tree(self) -> dict[str, Any]:
-        """The composed tree as plain values: defaults included, interpolations unresolved."""
-        plain: dict[str, Any] = self.filled.plain()
-        return plain
-
-    def shape(self) -> Shape:
-        """Give the shape of the settings."""
-        return self.shapes[""]
-
-    def is_secret(self, path: Path) -> bool:
-        """Whether a key holds a secret, alone or in a list."""
-        shape = shape_at(self.shape(), path, self.filled)
-        return shape is not None and shape.holds_secret
-
-    def origins(self) -> dict[str, list[str]]:
-        """Give who wrote each key, the winner first; `~key` and what it took away last."""
-        found = {
-            dotted(path): [origin.label for origin in node.writers()]
-            for path, node in walk(self.filled)
-            if path
-        }
-        for taken in self.dropped:
-            for path, node in walk(taken.node, taken.path):
-                writers = found.get(dotted(path))
-                if writers is not None and taken.reason == "deletion":
-                    by = [taken.by.origin.label] if taken.by.origin.label not in writers else []
-                    writers += [*by, *(origin.label for origin in node.writers())]
-        return found
+__all__ = ["Composition", "Pattern", "compose", "job_class_of"]
 
 
 def compose(
@@ -420,3 +308,136 @@ def _no_job() -> NoJobChosenError:
         "no job is chosen",
         hint="name one: job=classifier, or job=my_package.module:MyJob (--help lists them)",
     )
+
+
+class Pattern:
+    """A composition from which others are made that differ from it by plain values alone.
+
+    `lr=0.01` in the place of `lr=0.1` changes one value and its origin; nothing else has to be
+    composed again. Whatever may mean more than that takes the full way: groups, unions, mappings,
+    lists, secrets, references, deletions, reserved nodes other than `run`, and mistakes.
+
+    Attributes:
+        is_plain: Whether anything can be made from it at all.
+    """
+
+    __slots__ = ("_composition", "_filled", "_places", "_values", "is_plain")
+
+    def __init__(self, composition: Composition, values: Collection[Argument]) -> None:
+        """Take a composition as the pattern; it has not been validated yet.
+
+        Args:
+            composition: It.
+            values: Those of its arguments that set values, not options.
+        """
+        self._composition = composition
+        # A validation writes into the tree what the defaults became.
+        self._filled = composition.filled.copy()
+        self._values = {id(argument) for argument in values}
+        self._places: dict[int, tuple[Path, Shape] | None] = {}
+        self.is_plain = not (
+            composition.problems or composition.migrations or composition.old_names
+        )
+
+    def compose(self, arguments: tuple[Argument, ...]) -> Composition | None:
+        """Compose a line that has other values; None where it takes the full way."""
+        known = self._composition.arguments
+        if not self.is_plain or len(arguments) != len(known):
+            return None
+        changed: list[tuple[Path, Node]] = []
+        for position, (argument, other) in enumerate(zip(arguments, known, strict=True)):
+            if argument is other:
+                continue
+            found = self._changed(position, argument, other)
+            if found is None:
+                return None
+            changed.append(found)
+        return self._with(arguments, changed)
+
+    def _changed(
+        self, position: int, argument: Argument, other: Argument
+    ) -> tuple[Path, Node] | None:
+        is_alike = (argument.key, argument.sign, argument.is_literal) == (
+            other.key,
+            other.sign,
+            other.is_literal,
+        )
+        if not is_alike:
+            return None
+        if position not in self._places:
+            self._places[position] = self._place(other)
+        place = self._places[position]
+        if place is None:
+            return None
+        path, shape = place
+        try:
+            read = literal_value if argument.is_literal else override_value
+            value = read(argument, shape)
+        except (OverrideSyntaxError, SweepNotAskedError):
+            return None
+        if not _is_plain(value) or hide_arguments((argument,), RootShape(self._composition.shapes)):
+            return None
+        return path, Node(argument.origin, value=value)
+
+    def _place(self, argument: Argument) -> tuple[Path, Shape] | None:
+        """Find the value that an argument sets; None where it does more, or less."""
+        composition = self._composition
+        path = split_text(argument.key) or ()
+        root = path[0] if path else ""
+        if id(argument) not in self._values or argument.sign == "~" or argument.is_hidden:
+            return None
+        if not root or (root in RESERVED_NODES and root != "run"):
+            return None
+        node = composition.written.at(path)
+        if node is None or node.origin is not argument.origin or node.children is not None:
+            return None
+        tree = RootShape(composition.shapes)
+        shape = shape_at(tree, path, composition.filled)
+        holder = shape_at(tree, path[:-1], composition.filled)
+        if shape is None or holder is None or holder.discriminator == path[-1]:
+            return None
+        kinds = (shape, *shape.members)
+        if any(each.is_container or each.holds_secret for each in kinds):
+            return None
+        return (path, shape) if _is_plain(node.value) else None
+
+    def _with(
+        self, arguments: tuple[Argument, ...], changed: list[tuple[Path, Node]]
+    ) -> Composition:
+        known = self._composition
+        made = copy(known)
+        made.arguments = arguments
+        made.filled = self._filled.copy()
+        for path, node in changed:
+            below = known.written.at(path)
+            node.covered, node.via = (below.covered, below.via) if below is not None else (None, ())
+            made.written = _with_node(made.written, path, node)
+            holder = made.filled.at(path[:-1])
+            if holder is not None and holder.children is not None:
+                holder.children[path[-1]] = node.copy()
+        made.notices, made.problems = list(known.notices), []
+        made.secrets, made.dropped = list(known.secrets), list(known.dropped)
+        made.hydra_values = _hydra_values(made)
+        made.resolution = Resolution()
+        if known.resolution.texts:
+            made.resolution = resolve(
+                made.filled, made.hydra_values, made.is_secret, made.project.budget
+            )
+            made.problems += made.resolution.problems
+        return made
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is one scalar that means itself alone."""
+    if isinstance(value, str):
+        return "${" not in value and value != MISSING
+    return value is None or isinstance(value, (bool, int, float))
+
+
+def _with_node(tree: Node, path: Path, node: Node) -> Node:
+    """Copy the mappings on the way to a key, and put a node there; everything else is shared."""
+    if not path:
+        return node
+    children = dict(tree.children or {})
+    children[path[0]] = _with_node(children[path[0]], path[1:], node)
+    return Node(tree.origin, children=children, covered=tree.covered, via=tree.via)
