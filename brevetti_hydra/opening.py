@@ -55,6 +55,7 @@ __all__ = [
     "open_run",
     "prepare",
     "read_info",
+    "refuse_remote",
     "remote_job_error",
     "reopen_run",
 ]
@@ -92,7 +93,8 @@ def prepare(request: Request, folder: Path, job_class: type[Job] | None = None) 
         JobClassError: The job cannot be loaded.
         PlatformError: What was asked for needs the remote platform.
     """
-    _refuse_remote(request)
+    _refuse_sweep(request)
+    refuse_remote(request)
     try:
         return _prepared(request, folder, job_class)
     except BrevettiHydraError as error:
@@ -292,13 +294,21 @@ def _recorded_info(run: RunFolder) -> dict[str, Any] | None:
     return info
 
 
-def _refuse_remote(request: Request) -> None:
+def refuse_remote(request: Request) -> None:
+    """Refuse what only a remote platform could serve.
+
+    Raises:
+        PlatformNotAvailableError: Such a container argument is given.
+    """
     for name in _REMOTE_ONLY:
         if name in request.container:
             raise PlatformNotAvailableError(
                 f"'--{name}' needs the remote platform, which this version does not have",
                 hint="leave it out: the run is then a run of the local platform",
             )
+
+
+def _refuse_sweep(request: Request) -> None:
     if request.flags.dry_run:
         raise UsageError("'--dry-run' is for sweeps", hint="add -m, or take it out")
     if request.flags.multirun:

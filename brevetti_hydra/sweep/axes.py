@@ -15,6 +15,7 @@ from brevetti_hydra._text import quote_all, similar_name
 from brevetti_hydra.config.command_line.overrides import Argument
 from brevetti_hydra.config.command_line.swept import MOST_VALUES, Domain, read_swept
 from brevetti_hydra.config.tree.budget import Budget
+from brevetti_hydra.config.tree.origins import Origin
 from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors, InvalidAxisError
 from brevetti_hydra.sweep.zips import check_lengths, is_zip, read_zip
 
@@ -36,13 +37,13 @@ class Axis(NamedTuple):
     """One direction of a sweep.
 
     Attributes:
-        argument: The argument that it was read from.
+        origin: Who wrote it: an argument, or whoever names a file of lines.
         keys: What changes along it, as given: settings and groups; several where they are paired.
         choices: Its values in order, each with the arguments that give it; none of an interval.
         domain: What a search may choose from; None where several keys are paired.
     """
 
-    argument: Argument
+    origin: Origin
     keys: tuple[str, ...]
     choices: tuple[tuple[Argument, ...], ...]
     domain: Domain | None = None
@@ -66,13 +67,20 @@ class Axes:
     Attributes:
         parts: The line in order: single arguments, and axes in the place of those that sweep.
         of_sweep: The arguments that are about the sweep itself, `sweep.*`, `launcher=...`.
+        given: All arguments as they were given.
     """
 
-    __slots__ = ("of_sweep", "parts")
+    __slots__ = ("given", "of_sweep", "parts")
 
-    def __init__(self, parts: Sequence[Argument | Axis], of_sweep: Sequence[Argument] = ()) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Argument | Axis],
+        of_sweep: Sequence[Argument] = (),
+        given: Sequence[Argument] = (),
+    ) -> None:
         self.parts = tuple(parts)
         self.of_sweep = tuple(of_sweep)
+        self.given = tuple(given)
 
     @property
     def axes(self) -> list[Axis]:
@@ -109,8 +117,8 @@ class Axes:
             if not axis.choices:
                 key = axis.keys[0]
                 raise InvalidAxisError(
-                    f"'{axis.argument.shown}' has no list of values to combine",
-                    where=axis.argument.origin.place(),
+                    f"'{key}' has no list of values to combine",
+                    where=axis.origin.place(),
                     notes=["an interval holds any number of values"],
                     hint=f"let a search choose: search=optuna; or give steps: {key}=range(...)",
                 )
@@ -140,13 +148,24 @@ class Axes:
                 arguments.append(part)
         return Point(tuple(arguments), varied)
 
-    def beneath(self, others: Iterable[Axis]) -> Axes:
-        """Add axes that the line does not name itself; a key on the line wins over them."""
-        known = set(self.keys) | {part.key for part in self.parts if isinstance(part, Argument)}
-        added = [axis for axis in others if not known.intersection(axis.keys)]
-        return Axes([*added, *self.parts], self.of_sweep)
+    def beneath(self, others: Iterable[Argument | Axis]) -> Axes:
+        """Add what the line does not say itself; a key on the line wins over it."""
+        known = {key for part in self.parts for key in _keys_of(part)}
+        added = [each for each in others if not known.intersection(_keys_of(each))]
+        return Axes([*added, *self.parts], self.of_sweep, self.given)
 
-    def paired(self, groups: Sequence[Sequence[str]], by: Argument) -> Axes:
+    def above(self, axis: Axis) -> Axes:
+        """Add an axis whose values win over what the line says.
+
+        Raises:
+            ConfigErrors: One of its keys varies on the line.
+        """
+        problems = list(_problems_of([*self.axes, axis]))
+        if problems:
+            raise ConfigErrors(problems)
+        return Axes([*self.parts, axis], self.of_sweep, self.given)
+
+    def paired(self, groups: Sequence[Sequence[str]], by: Origin) -> Axes:
         """Let the axes of each group change together, as `sweep.zip` says.
 
         Args:
@@ -159,7 +178,7 @@ class Axes:
         parts = list(self.parts)
         for group in groups:
             members = {key: self._axis(key, by) for key in group}
-            check_lengths(by, {key: axis.choices for key, axis in members.items()})
+            check_lengths(by.place(), {key: axis.choices for key, axis in members.items()})
             axes = list({id(axis): axis for axis in members.values()}.values())
             together = zip(*(axis.choices for axis in axes), strict=True)
             choices = tuple(tuple(a for each in row for a in each) for row in together)
@@ -170,9 +189,9 @@ class Axes:
             parts[min(places)] = Axis(by, keys, choices)
             for place in sorted(set(places) - {min(places)}, reverse=True):
                 del parts[place]
-        return Axes(parts, self.of_sweep)
+        return Axes(parts, self.of_sweep, self.given)
 
-    def _axis(self, key: str, by: Argument) -> Axis:
+    def _axis(self, key: str, by: Origin) -> Axis:
         for axis in self.axes:
             if key in axis.keys:
                 return axis
@@ -212,7 +231,7 @@ def read_axes(
     problems += _problems_of([part for part in parts if isinstance(part, Axis)])
     if problems:
         raise problems[0] if len(problems) == 1 else ConfigErrors(problems)
-    return Axes(parts, of_sweep)
+    return Axes(parts, of_sweep, request.arguments)
 
 
 def axis_of(
@@ -233,12 +252,12 @@ def axis_of(
         )
     if is_zip(argument):
         members = read_zip(argument, options, budget)
-        return Axis(argument, tuple(members), tuple(zip(*members.values(), strict=True)))
+        return Axis(argument.origin, tuple(members), tuple(zip(*members.values(), strict=True)))
     swept = read_swept(argument, options, budget)
     if swept is None:
         return None
     choices = tuple((choice,) for choice in swept.choices)
-    return Axis(argument, (argument.key,), choices, swept.domain)
+    return Axis(argument.origin, (argument.key,), choices, swept.domain)
 
 
 def is_of_sweep(key: str) -> bool:
@@ -251,17 +270,21 @@ def root_of(key: str) -> str:
     return re.split(r"[.\[/@]", key, maxsplit=1)[0]
 
 
+def _keys_of(part: Argument | Axis) -> tuple[str, ...]:
+    return part.keys if isinstance(part, Axis) else (part.key,)
+
+
 def _single(argument: Argument, axis: Axis | None) -> Argument:
     """Take an argument about the sweep, which has one value."""
     if axis is not None and not argument.key.startswith("hydra.sweeper"):
-        raise _not_varied(argument, argument.key)
+        raise _not_varied(argument.origin, argument.key)
     return argument
 
 
-def _not_varied(argument: Argument, key: str) -> InvalidAxisError:
+def _not_varied(origin: Origin, key: str) -> InvalidAxisError:
     return InvalidAxisError(
         f"'{key}' cannot vary from trial to trial",
-        where=argument.origin.place(),
+        where=origin.place(),
         notes=["it is about the sweep as a whole"],
         hint="give it one value, or start a sweep for each",
     )
@@ -272,21 +295,21 @@ def _problems_of(axes: Sequence[Axis]) -> Iterator[InvalidAxisError]:
     for axis in axes:
         for key in axis.keys:
             if key in _SHARED or is_of_sweep(key):
-                yield _not_varied(axis.argument, key)
+                yield _not_varied(axis.origin, key)
             elif key in seen:
                 yield InvalidAxisError(
                     f"'{key}' varies in two places of the line",
-                    where=axis.argument.origin.place(),
-                    notes=[f"the first is {seen[key].argument.origin.label}"],
+                    where=axis.origin.place(),
+                    notes=[f"the first is {seen[key].origin.label}"],
                     hint="give all its values in one of them",
                 )
             seen.setdefault(key, axis)
 
 
-def _pair_error(by: Argument, note: str, hint: str | None = None) -> InvalidAxisError:
+def _pair_error(by: Origin, note: str, hint: str | None = None) -> InvalidAxisError:
     return InvalidAxisError(
-        f"'{by.shown}' pairs nothing",
-        where=by.origin.place(),
+        "'sweep.zip' pairs nothing",
+        where=by.place(),
         notes=[note],
         hint=hint or "name keys that vary: sweep.zip=[[lr,epochs]]",
     )

@@ -3,51 +3,48 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra import __version__
 from brevetti_hydra._clock import SYSTEM_CLOCK, Clock, format_utc
-from brevetti_hydra._files import digest_bytes, make_folder, write_whole
+from brevetti_hydra._files import make_folder, write_whole
 from brevetti_hydra._json import json_bytes
-from brevetti_hydra.config import Request, compose, find_project, validate
+from brevetti_hydra._masks import Masking
+from brevetti_hydra._text import plural
+from brevetti_hydra.config import find_project, validate
+from brevetti_hydra.config.command_line.keys import split_text
+from brevetti_hydra.config.command_line.overrides import Argument
 from brevetti_hydra.config.opened import Opened
-from brevetti_hydra.config.recorded import recorded_nodes, recorded_tree
-from brevetti_hydra.config.secrets import command_words, may_hold_secrets, source_text
-from brevetti_hydra.job import Job
-from brevetti_hydra.job_class import check_job_class, job_ref
-from brevetti_hydra.record import Snapshot
+from brevetti_hydra.config.recorded import recorded_at
+from brevetti_hydra.config.safety.credentials import known_keys, with_api_key
+from brevetti_hydra.config.secrets import command_words
+from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors, InvalidSettingError
+from brevetti_hydra.opening import read_info, refuse_remote
 from brevetti_hydra.run.folders import new_run_id, runs_root
-from brevetti_hydra.settings import ReservedNodes
-from brevetti_hydra.sweep.axes import read_axes
 from brevetti_hydra.sweep.code import CodeRecord, gather_code
+from brevetti_hydra.sweep.composing import Composed, Composer, Mistakes
 from brevetti_hydra.sweep.folders import SweepFolder, trial_name
+from brevetti_hydra.sweep.freezing import Bases, key_of
+from brevetti_hydra.sweep.head import Head, read_head
 from brevetti_hydra.sweep.hydra_options import read_hydra_launcher
 from brevetti_hydra.sweep.opened import OpenSweep
-from brevetti_hydra.sweep.record import (
-    Frozen,
-    Objective,
-    PlannedTrial,
-    SourceText,
-    SweepRecord,
-    trial_key,
-)
-from brevetti_hydra.sweep_nodes import LauncherNode, SearchNode, SweepNode
+from brevetti_hydra.sweep.record import Frozen, Objective, PlannedTrial, SweepRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator, Sequence
 
-    from brevetti_hydra.config import Argument, Composition, Validated
-    from brevetti_hydra.sweep.axes import Axes
+    from brevetti_hydra.config import Request
+    from brevetti_hydra.job import Job
+    from brevetti_hydra.sweep.axes import Axes, Point
+    from brevetti_hydra.sweep_nodes import SweepNode
 
 __all__ = ["SweepPlan", "plan_sweep", "write_sweep"]
 
-_OF_SWEEPS: dict[str, type[Any]] = {
-    "sweep": SweepNode,
-    "search": SearchNode,
-    "launcher": LauncherNode,
-}
+_MOST_SEED = 2**32
+# Names in the sweep's folder, and points in a notice, before it says that there are more.
+_MOST_NAMES, _MOST_TOLD = 3, 5
 
 
 class SweepPlan(NamedTuple):
@@ -60,6 +57,7 @@ class SweepPlan(NamedTuple):
         bases: The composed configurations, by digest.
         code: The files that its jobs consist of.
         start_folder: Where the command was started.
+        notices: What its user is to be told.
     """
 
     folder: SweepFolder
@@ -68,6 +66,7 @@ class SweepPlan(NamedTuple):
     bases: dict[str, Frozen]
     code: CodeRecord
     start_folder: Path
+    notices: tuple[str, ...] = ()
 
 
 def plan_sweep(
@@ -82,162 +81,214 @@ def plan_sweep(
         clock: Tells the time.
 
     Raises:
-        ConfigError: The configuration is wrong.
+        ConfigErrors: The configuration of the sweep or of trials is wrong; all mistakes are in it,
+            each with the trials that it is of.
+        ConfigError: What varies cannot be read.
         JobClassError: The job cannot be loaded.
+        PlatformError: What was asked for needs the remote platform.
     """
-    opened = Opened(request, folder)
-    axes = read_axes(request, opened.search.repository.get_group_options, opened.project.budget)
+    request = with_api_key(request)
+    refuse_remote(request)
+    try:
+        return _Planner(request, folder).plan(command, clock)
+    except BrevettiHydraError as error:
+        Masking(known_keys(request)).error(error)
+        raise
 
-    def compose_line(arguments: Sequence[Argument]) -> Composition:
-        own = request._replace(arguments=(*arguments, *axes.of_sweep))
-        composition = compose(own, folder=folder, base=Job, opened=opened)
-        check_job_class(composition.job_class)
-        return composition
 
-    def freeze(composition: Composition, validated: Validated) -> Frozen:
-        return _freeze(composition, validated, folder, request)
+class _Planner:
+    """Plans one sweep."""
 
-    first = compose_line(axes.first().arguments)
-    nodes = _take_nodes(first)
-    start = _Start(request, folder, command, clock.now())
-    if nodes["search"].kind == "optuna":
-        return _plan_search(start, axes, first, nodes, opened, compose_line, freeze)
-    trials: list[PlannedTrial] = []
-    bases: dict[str, Frozen] = {}
-    shown: tuple[Composition, Validated] | None = None
-    classes: dict[str, type[Job]] = {}
-    for point in axes:
-        composition = compose_line(point.arguments)
-        nodes = _take_nodes(composition)
-        validated = validate(composition)
-        shown = shown or (composition, validated)
-        classes[composition.target] = composition.job_class
-        frozen = freeze(composition, validated)
-        digest = digest_bytes(json_bytes(frozen))[:16]
-        bases.setdefault(digest, frozen)
+    def __init__(self, request: Request, folder: Path) -> None:
+        self._request = request
+        self._folder = folder
+        self._opened = Opened(request, folder)
+        self._info = read_info(request, folder)
+        self._composer = Composer(request, self._opened, self._info)
+        self._bases = Bases(request, folder)
+        self._trials: list[PlannedTrial] = []
+        self._first: Composed | None = None
+        self._classes: dict[str, type[Job]] = {}
+        self._seeds: dict[int, Argument] = {}
+        # The trials by what they are, and how many there are of each content.
+        self._known: dict[tuple[str, bytes, int], int] = {}
+        self._contents: Counter[str] = Counter()
+        self._doubles: list[tuple[str, int]] = []
+
+    def plan(self, command: Sequence[str], clock: Clock) -> SweepPlan:
+        head = read_head(self._request, self._opened, self._info)
+        if head.search.kind == "optuna":
+            return self._plan_search(head, command, clock)
+        self._plan_trials(head)
+        if self._first is None:
+            message = "a sweep has a point"
+            raise ValueError(message)
+        record = self._record(
+            head, self._first, [trial.job for trial in self._trials], command, clock
+        )
+        record = record.model_copy(update={"trials": len(self._trials)})
+        return self._planned(head, record, self._first, self._bases.frozen)
+
+    def _plan_search(self, head: Head, command: Sequence[str], clock: Clock) -> SweepPlan:
+        """Plan a sweep that asks for its points while it runs: it has no trials yet."""
+        # Imported here: most sweeps search for nothing.
+        from brevetti_hydra.sweep.search.planning import check_search, plan_search
+
+        if head.problems:
+            raise ConfigErrors(head.problems)
+        job_class = head.composition.job_class
+        objectives = _objectives(head.sweep, job_class)
+        check_search(head.axes, head.search, head.sweep, objectives)
+        found = plan_search(
+            head.axes,
+            self._composer.compose_alone(head.axes.first().arguments),
+            head.search,
+            is_group=self._opened.search.repository.group_exists,
+            compose_line=self._composer.compose_alone,
+            validate=validate,
+            freeze=self._bases.freeze,
+        )
+        first = Composed(*found.first, 0)
+        self._classes = dict(found.classes)
+        record = self._record(head, first, [stem.job for stem in found.stems], command, clock)
+        record = record.model_copy(
+            update={
+                "trials": found.trials,
+                "search": head.search.model_dump(mode="json"),
+                "space": found.outline.space.as_json(),
+                "line": found.outline.line,
+                "stems": found.stems,
+            }
+        )
+        return self._planned(head, record, first, found.bases)
+
+    def _record(
+        self, head: Head, first: Composed, jobs: Sequence[str], command: Sequence[str], clock: Clock
+    ) -> SweepRecord:
+        sweep_id, now = new_run_id(), clock.now()
+        names = tuple(dict.fromkeys(jobs))
+        folder = SweepFolder.named(Path(), "-".join(names[:_MOST_NAMES]), sweep_id, now)
+        head.hide_axes()
+        return SweepRecord(
+            sweep_id=sweep_id,
+            folder=folder.name,
+            created=format_utc(now),
+            command=tuple(command_words(command, head.composition)),
+            overrides=tuple(argument.shown for argument in self._request.arguments),
+            start_folder=os.fspath(self._folder),
+            jobs=names,
+            varied=head.axes.keys,
+            trials=None,
+            objectives=_objectives(head.sweep, first.composition.job_class),
+            sweep=head.sweep.model_dump(mode="json"),
+            launcher=head.launcher.model_dump(mode="json"),
+            hydra_launcher=read_hydra_launcher(head.composition.hydra.tree, head.launcher),
+            code_sha256="",
+            harness=__version__,
+        )
+
+    def _planned(
+        self, head: Head, record: SweepRecord, first: Composed, bases: dict[str, Frozen]
+    ) -> SweepPlan:
+        code = gather_code(self._classes.values(), find_project(self._folder))
+        record = record.model_copy(update={"code_sha256": code.sha256})
+        folder = SweepFolder(runs_root(first.validated.run.root) / record.folder)
+        notices = (*head.composition.notices, *self._told_doubles())
+        return SweepPlan(folder, record, self._trials, bases, code, self._folder, notices)
+
+    def _plan_trials(self, head: Head) -> None:
+        """Plan every trial; where one is wrong, look at the others as well, and tell of all.
+
+        Raises:
+            ConfigErrors: Something is wrong.
+        """
+        mistakes, number = Mistakes(), 0
+        for point in head.axes:
+            seed: int | None = None
+            for index in range(head.sweep.repeat):
+                try:
+                    composed = self._composer.compose(self._repeated(point, seed, index))
+                    seed = composed.validated.run.seed if index == 0 else seed
+                    self._add(composed, point, index, head.axes)
+                except BrevettiHydraError as error:
+                    mistakes.add(number, list(point.varied.values()), error)
+                    number += 1
+                    break
+                number += 1
+            if mistakes.are_enough:
+                break
+        if mistakes.count or head.problems:
+            raise mistakes.error(head.problems, number)
+
+    def _repeated(self, point: Point, seed: int | None, index: int) -> tuple[Argument, ...]:
+        if not index or seed is None:
+            return point.arguments
+        seed = (seed + index) % _MOST_SEED
+        if seed not in self._seeds:
+            budget = self._opened.project.budget
+            self._seeds[seed] = Argument(f"run.seed={seed}", "sweep.repeat", budget)
+        return (*point.arguments, self._seeds[seed])
+
+    def _add(self, composed: Composed, point: Point, index: int, axes: Axes) -> None:
+        composition, run = composed.composition, composed.validated.run
+        self._first = self._first or composed
+        self._classes.setdefault(composition.target, composition.job_class)
+        laid = self._bases.lay(composed)
+        overrides = [argument.shown for argument in composition.arguments]
+        # Without a seed, repeats are trials of their own although nothing tells them apart.
+        which = index if run.seed is None else 0
+        values = json_bytes([value[:2] for value in laid.values])
+        same = self._known.setdefault((laid.base, values, which), len(self._trials))
+        if same < len(self._trials):
+            self._doubles.append((" ".join(each.shown for each in point.varied.values()), same))
+            return
+        first_key = key_of(composed, 0)
+        repeat = self._contents[first_key]
+        self._contents[first_key] += 1
         run_id = new_run_id()
-        trials.append(
+        self._trials.append(
             PlannedTrial(
-                number=len(trials),
-                key=_key(composition, validated, 0),
+                number=len(self._trials),
+                key=key_of(composed, repeat) if repeat else first_key,
                 run_id=run_id,
-                folder=trial_name(len(trials), composition.job_name, run_id),
+                folder=trial_name(len(self._trials), composition.job_name, run_id),
                 job=composition.job_name,
-                base=digest,
-                values=[],
-                varied={key: each.value for key, each in point.varied.items()},
-                overrides=[argument.shown for argument in composition.arguments],
-                repeat=0,
-                seed=validated.run.seed,
+                base=laid.base,
+                values=laid.values,
+                varied=dict(_varied(composed, point, axes)),
+                overrides=overrides,
+                repeat=repeat,
+                seed=run.seed,
             )
         )
-    if shown is None:
-        message = "a line without trials"
-        raise ValueError(message)
-    jobs = dict.fromkeys(trial.job for trial in trials)
-    code = gather_code(classes.values(), find_project(folder))
-    varied = tuple(dict.fromkeys(key for trial in trials for key in trial.varied))
-    record = _record(start, shown[0], nodes, tuple(jobs), code).model_copy(
-        update={"varied": varied, "trials": len(trials)}
-    )
-    return SweepPlan(_folder(record, shown[1]), record, trials, bases, code, folder)
+
+    def _told_doubles(self) -> Iterator[str]:
+        if not self._doubles:
+            return
+        told = ", ".join(
+            f"{line or 'a repeat'} (as trial {same})" for line, same in self._doubles[:_MOST_TOLD]
+        )
+        left = len(self._doubles) - _MOST_TOLD
+        more = f" and {left} more" if left > 0 else ""
+        points = plural(len(self._doubles), "point")
+        yield f"{points} of the sweep left out, being the same as others: {told}{more}"
 
 
-def _plan_search(
-    start: _Start,
-    axes: Axes,
-    first: Composition,
-    nodes: Mapping[str, Any],
-    opened: Opened,
-    compose_line: Callable[[Sequence[Argument]], Composition],
-    freeze: Callable[[Composition, Validated], Frozen],
-) -> SweepPlan:
-    """Plan a sweep that asks for its points while it runs: it has no trials yet."""
-    # Imported here: most sweeps search for nothing.
-    from brevetti_hydra.sweep.search.planning import check_search, plan_search
-
-    objectives = _objectives(nodes["sweep"], first.job_class)
-    check_search(axes, nodes["search"], nodes["sweep"], objectives)
-
-    def compose_point(arguments: Sequence[Argument]) -> Composition:
-        composition = compose_line(arguments)
-        _take_nodes(composition)
-        return composition
-
-    found = plan_search(
-        axes,
-        first,
-        nodes["search"],
-        is_group=opened.search.repository.group_exists,
-        compose_line=compose_point,
-        validate=validate,
-        freeze=freeze,
-    )
-    composition, validated = found.first
-    code = gather_code(found.classes.values(), find_project(start.folder))
-    jobs = tuple(dict.fromkeys(stem.job for stem in found.stems))
-    record = _record(start, composition, nodes, jobs, code).model_copy(
-        update={
-            "varied": axes.keys,
-            "trials": found.trials,
-            "search": nodes["search"].model_dump(mode="json"),
-            "space": found.outline.space.as_json(),
-            "line": found.outline.line,
-            "stems": found.stems,
-        }
-    )
-    return SweepPlan(_folder(record, validated), record, [], found.bases, code, start.folder)
-
-
-class _Start(NamedTuple):
-    """How a sweep was started."""
-
-    request: Request
-    folder: Path
-    command: Sequence[str]
-    now: float
-
-
-def _record(
-    start: _Start,
-    composition: Composition,
-    nodes: Mapping[str, Any],
-    jobs: tuple[str, ...],
-    code: CodeRecord,
-) -> SweepRecord:
-    sweep_id = new_run_id()
-    runs = SweepFolder.named(Path(), "-".join(jobs), sweep_id, start.now)
-    return SweepRecord(
-        sweep_id=sweep_id,
-        folder=runs.name,
-        created=format_utc(start.now),
-        command=tuple(command_words(start.command, composition)),
-        overrides=tuple(argument.shown for argument in start.request.arguments),
-        start_folder=os.fspath(start.folder),
-        jobs=jobs,
-        varied=(),
-        trials=None,
-        objectives=_objectives(nodes["sweep"], composition.job_class),
-        sweep=nodes["sweep"].model_dump(mode="json"),
-        launcher=nodes["launcher"].model_dump(mode="json"),
-        hydra_launcher=read_hydra_launcher(composition.hydra.tree, nodes["launcher"]),
-        code_sha256=code.sha256,
-        harness=__version__,
-    )
-
-
-def _folder(record: SweepRecord, validated: Validated) -> SweepFolder:
-    return SweepFolder(runs_root(validated.run.root) / record.folder)
-
-
-def _take_nodes(composition: Composition) -> dict[str, Any]:
-    nodes = {}
-    for name, model in _OF_SWEEPS.items():
-        written = composition.written.at((name,))
-        nodes[name] = model.model_validate(written.plain() if written is not None else {})
-        for tree in (composition.written, composition.filled):
-            (tree.children or {}).pop(name, None)
-    return nodes
+def _varied(composed: Composed, point: Point, axes: Axes) -> Iterator[tuple[str, Any]]:
+    """Give what differs between trials, as this one has it."""
+    composition = composed.composition
+    for key in axes.keys:
+        argument = point.varied.get(key)
+        path = split_text(key) or ()
+        if key in composition.choices:
+            yield key, composition.choices[key]
+        elif composition.filled.at(path) is not None:
+            hidden = composition.resolution.from_environment
+            resolved = composition.resolution.values
+            is_open = path in resolved and path not in hidden
+            yield key, resolved[path] if is_open else recorded_at(composition, path)
+        elif argument is not None:
+            yield key, argument.shown.partition("=")[2]
 
 
 def _objectives(node: SweepNode, job_class: Any) -> tuple[Objective, ...]:
@@ -245,44 +296,15 @@ def _objectives(node: SweepNode, job_class: Any) -> tuple[Objective, ...]:
     names = [names] if isinstance(names, str) else list(names or [])
     ways = node.direction if node.direction is not None else job_class.direction
     ways = [ways] * len(names) if isinstance(ways, str) else list(ways)
+    if len(ways) != len(names):
+        found = f"{plural(len(ways), 'value')} for {plural(len(names), 'objective')}"
+        raise InvalidSettingError(
+            f"'sweep.direction' has {found}",
+            key=("sweep", "direction"),
+            notes=[f"the objectives are {', '.join(map(repr, names)) or 'none'}"],
+            hint="give one for all, or as many as there are objectives",
+        )
     return tuple(Objective(name=name, direction=way) for name, way in zip(names, ways, strict=True))
-
-
-def _freeze(
-    composition: Composition, validated: Validated, folder: Path, request: Request
-) -> Frozen:
-    return Frozen(
-        job=job_ref(composition, "target"),
-        inputs=Snapshot(
-            config=recorded_tree(composition),
-            origins=composition.origins(),
-            choices=composition.choices,
-            config_version=composition.versions,
-            start_folder=os.fspath(folder),
-            environment={},
-        ),
-        sources=tuple(
-            SourceText(
-                label=document.label,
-                text=source_text(document, composition),
-                is_compared=not may_hold_secrets(composition.shape()),
-            )
-            for document in composition.documents
-            if document.text
-        ),
-        job_dir=request.container.get("job_dir"),
-        cache_path=request.container.get("cache_path"),
-        warnings=(*composition.notices, *validated.warnings),
-    )
-
-
-def _key(composition: Composition, validated: Validated, repeat: int) -> str:
-    """Give the key of a trial: which point it is, whatever its seed and wherever its folder."""
-    nodes = recorded_nodes(
-        composition, ReservedNodes(validated.job, validated.platform, validated.run)
-    )
-    job = nodes.job.model_dump(mode="json")
-    return trial_key(composition.target, validated.settings_json, job, repeat)
 
 
 def write_sweep(plan: SweepPlan) -> OpenSweep:

@@ -14,6 +14,7 @@ from brevetti_hydra.config import Validated, find_project, validate
 from brevetti_hydra.config.recorded import compose_recorded, recorded_nodes, recorded_tree
 from brevetti_hydra.config.safety.targets import load_target
 from brevetti_hydra.config.secrets import held_secrets
+from brevetti_hydra.config.tree.origins import dotted
 from brevetti_hydra.errors import (
     ConfigErrors,
     InvalidSettingError,
@@ -176,8 +177,9 @@ class TrialRunner:
         if self._sweep.record.sweep["code"] == "frozen":
             self._code.check()
         job_class = self._job_class(frozen.job.target)
+        inputs = with_values(frozen.inputs, trial)
         composition = compose_recorded(
-            with_values(frozen.inputs, trial),
+            inputs,
             job_class,
             frozen.job.target,
             Path(self._sweep.record.start_folder),
@@ -195,7 +197,7 @@ class TrialRunner:
             run_node=nodes.run,
             recorded=recorded_nodes(composition, nodes),
             config=recorded_tree(composition),
-            origins=frozen.inputs.origins,
+            origins=inputs.origins,
             choices=frozen.inputs.choices,
             config_version=frozen.inputs.config_version,
             sources=[
@@ -282,8 +284,9 @@ def with_values(inputs: Snapshot, trial: PlannedTrial) -> Snapshot:
     config, origins = dict(inputs.config), dict(inputs.origins)
     for path, value, label in trial.values:
         _put(config, path, value)
-        name = ".".join(path)
-        origins[name] = [label, *origins.get(name, [])]
+        name = dotted(tuple(path))
+        # In the place of the base's own writer; what that replaced is the same.
+        origins[name] = [label, *origins.get(name, [])[1:]]
     return inputs.model_copy(update={"config": config, "origins": origins})
 
 

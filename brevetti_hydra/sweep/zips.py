@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from brevetti_hydra._text import plural, quote_all
 from brevetti_hydra.config.command_line.swept import one_of, read_swept, split_top
-from brevetti_hydra.errors import InvalidAxisError
+from brevetti_hydra.errors import InvalidAxisError, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,7 +55,7 @@ def read_zip(
         if key in members:
             raise _wrong(argument, f"'{key}' stands in it twice")
         members[key] = _values(argument, key, values, options, budget)
-    check_lengths(argument, members)
+    check_lengths(argument.origin.place(), members)
     return members
 
 
@@ -76,11 +76,11 @@ def _values(
     return swept.choices
 
 
-def check_lengths(argument: Argument, members: Mapping[str, Sequence[object]]) -> None:
+def check_lengths(where: Place, members: Mapping[str, Sequence[object]]) -> None:
     """Refuse pairs of which one has more values than another.
 
     Args:
-        argument: Who pairs them.
+        where: Who pairs them.
         members: The values by key.
 
     Raises:
@@ -91,12 +91,16 @@ def check_lengths(argument: Argument, members: Mapping[str, Sequence[object]]) -
         told = (f"'{key}' has {plural(len(values), 'value')}" for key, values in members.items())
         raise InvalidAxisError(
             f"{quote_all(members)} are to change together, but differ in length",
-            where=argument.origin.place(),
+            where=where,
             notes=[", ".join(told)],
             hint="give each of them as many values",
         )
     if not lengths or 0 in lengths:
-        raise _wrong(argument, "it gives no value")
+        raise InvalidAxisError(
+            "what is to change together has no values",
+            where=where,
+            hint=_EXAMPLE,
+        )
 
 
 def _wrong(argument: Argument, note: str) -> InvalidAxisError:

@@ -137,7 +137,7 @@ def test_choices_can_be_paired_afterwards() -> None:
     words = ["lr=0.1,0.01", "seed=1,2", "model.hidden=16,32", "sweep.zip=[[lr,model.hidden]]"]
     found = axes(*words)
 
-    paired = found.paired([["lr", "model.hidden"]], found.of_sweep[0])
+    paired = found.paired([["lr", "model.hidden"]], found.of_sweep[0].origin)
 
     expected = [
         ["lr=0.1", "model.hidden=16", "seed=1"],
