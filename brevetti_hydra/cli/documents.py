@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from brevetti_hydra.record import RunRecord, Snapshot
+from brevetti_hydra.sweep.record import Objective
 
 if TYPE_CHECKING:
     from pydantic_core import core_schema
@@ -48,6 +49,8 @@ __all__ = [
     "MigratedFields",
     "NoteDocument",
     "OptionFields",
+    "PlanResult",
+    "PlannedFields",
     "PluginFields",
     "RecordResult",
     "RemovedResult",
@@ -113,6 +116,28 @@ class RunResult(_Value):
     artifacts: str
     log: str
     again: list[str] = Field(description="the words of the command that runs it again")
+
+
+class PlannedFields(_Value):
+    """One trial that would run."""
+
+    number: int
+    key: str
+    job: str
+    varied: dict[str, Any] = Field(description="dotted key -> value, of what differs")
+    overrides: list[str] = Field(description="of a line that runs it alone, without secrets")
+    repeat: int
+    seed: int | None
+
+
+class PlanResult(_Value):
+    """The answer of `-m --dry-run`."""
+
+    trials: list[PlannedFields] = Field(description="none of a search, which chooses them later")
+    count: int | None
+    varied: list[str]
+    objectives: list[Objective]
+    notices: list[str]
 
 
 class ConfigResult(_Value):
@@ -389,7 +414,13 @@ class SchemaResult(_Value):
 class RunDocument(
     Document[
         Literal["run"],
-        RunResult | ConfigResult | InfoResult | VersionResult | HelpResult | CommandHelp,
+        RunResult
+        | PlanResult
+        | ConfigResult
+        | InfoResult
+        | VersionResult
+        | HelpResult
+        | CommandHelp,
     ]
 ):
     """A line without a command: a run, or `--cfg`, `--info`, `--help`, `--version`.

@@ -32,7 +32,16 @@ def run_sweep(request: Request, folder: Path, command: Sequence[str], reply: Rep
     Raises:
         BrevettiHydraError: The line or the configuration is wrong; nothing was written.
     """
-    sweep = write_sweep(plan_sweep(request, folder=folder, command=command))
+    plan = plan_sweep(request, folder=folder, command=command)
+    for line in plan.notices:
+        reply.notice(f"warning: {line}")
+    if request.flags.dry_run:
+        # Imported here: only whoever wants to look first.
+        from brevetti_hydra.cli.dry_run import say_plan
+
+        say_plan(plan, reply)
+        return 0
+    sweep = write_sweep(plan)
     states: Counter[str] = Counter()
 
     def count(trial: PlannedTrial, record: RunRecord | None) -> None:

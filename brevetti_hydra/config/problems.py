@@ -104,6 +104,8 @@ def find_problems(
     """
     found: dict[tuple[Any, ...], list[tuple[tuple[Any, ...], Any]]] = {}
     for fault in faults:
+        if fault["type"] == "default_factory_not_called":
+            continue  # what it would have been made of is wrong, and told
         path, labels = _path_of(fault, tree)
         found.setdefault(path, []).append((labels, fault))
     _keep_nearest_variant(found)

@@ -10,10 +10,11 @@ from brevetti_hydra._masks import MASK
 from brevetti_hydra.config.command_line.overrides import Argument, split_key
 from brevetti_hydra.config.compose import Composition
 from brevetti_hydra.config.layers import CommandLine
+from brevetti_hydra.config.models.defaults import fill_tree
 from brevetti_hydra.config.models.job_shapes import RootShape, class_shapes, shape_at
 from brevetti_hydra.config.project import find_project
 from brevetti_hydra.config.safety.masks import masked_value
-from brevetti_hydra.config.secrets import find_secrets
+from brevetti_hydra.config.secrets import find_secrets, may_hold_secrets
 from brevetti_hydra.config.tree.interpolate import escaped, resolve
 from brevetti_hydra.config.tree.origins import Node, Origin, Path, dotted, node_of, walk
 from brevetti_hydra.errors import BrevettiHydraError, MissingSettingError, UsageError
@@ -120,6 +121,9 @@ def compose_recorded(
     elif given:
         raise _settled(given, ())
     composition.filled = composition.written.copy()
+    if is_to_run and may_hold_secrets(composition.shape()):
+        # The class's own secrets are in no record.
+        fill_tree(composition.filled, composition.shapes)
     composition.secrets = find_secrets(composition.written, composition.shape())
     composition.resolution = resolve(
         composition.filled, {}, composition.is_secret, composition.project.budget

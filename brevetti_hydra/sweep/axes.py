@@ -37,16 +37,23 @@ class Axis(NamedTuple):
     """One direction of a sweep.
 
     Attributes:
-        origin: Who wrote it: an argument, or whoever names a file of lines.
+        argument: What it was read from; of several, the first.
         keys: What changes along it, as given: settings and groups; several where they are paired.
         choices: Its values in order, each with the arguments that give it; none of an interval.
         domain: What a search may choose from; None where several keys are paired.
+        by: Who says that they belong together, where that is not the argument.
     """
 
-    origin: Origin
+    argument: Argument
     keys: tuple[str, ...]
     choices: tuple[tuple[Argument, ...], ...]
     domain: Domain | None = None
+    by: Origin | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """Where it is written."""
+        return self.argument.origin if self.by is None else self.by
 
 
 class Point(NamedTuple):
@@ -186,7 +193,7 @@ class Axes:
             places = [parts.index(axis) for axis in axes if axis in parts]
             if len(places) < len(axes):
                 raise _pair_error(by, f"{quote_all(group)} are paired already")
-            parts[min(places)] = Axis(by, keys, choices)
+            parts[min(places)] = Axis(axes[0].argument, keys, choices, by=by)
             for place in sorted(set(places) - {min(places)}, reverse=True):
                 del parts[place]
         return Axes(parts, self.of_sweep, self.given)
@@ -252,12 +259,12 @@ def axis_of(
         )
     if is_zip(argument):
         members = read_zip(argument, options, budget)
-        return Axis(argument.origin, tuple(members), tuple(zip(*members.values(), strict=True)))
+        return Axis(argument, tuple(members), tuple(zip(*members.values(), strict=True)))
     swept = read_swept(argument, options, budget)
     if swept is None:
         return None
     choices = tuple((choice,) for choice in swept.choices)
-    return Axis(argument.origin, (argument.key,), choices, swept.domain)
+    return Axis(argument, (argument.key,), choices, swept.domain)
 
 
 def is_of_sweep(key: str) -> bool:

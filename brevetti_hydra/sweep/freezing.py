@@ -149,7 +149,8 @@ def _changed(base: Node, other: Node) -> list[Path] | None:
             if one.children is not two.children or one.covered is not two.covered:
                 return None
             is_kept = one.value is two.value or is_same(one.value, two.value)
-            if not is_kept or one.origin is not two.origin or _is_filled_in(two.value):
+            is_kept = is_kept and one.origin.label == two.origin.label
+            if not is_kept or _is_filled_in(two.value):
                 found.append(path)
             continue
         if one.children.keys() != two.children.keys():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra.config import Composition, compose
 from brevetti_hydra.config.files.search import plan
+from brevetti_hydra.config.secrets import hide_secrets
 from brevetti_hydra.config.validate import validate_sweep_nodes
-from brevetti_hydra.errors import BrevettiHydraError
+from brevetti_hydra.errors import BrevettiHydraError, ConfigError
 from brevetti_hydra.job import Job
 from brevetti_hydra.sweep.axes import Axes, axis_of, read_axes
 from brevetti_hydra.sweep.composing import Composer, Mistakes
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config import Argument, Request
     from brevetti_hydra.config.opened import Opened
-    from brevetti_hydra.config.tree.origins import Origin
+    from brevetti_hydra.config.tree.origins import Node, Origin
 
 __all__ = ["Head", "first_line", "read_head"]
 
@@ -99,7 +101,7 @@ def read_head(request: Request, opened: Opened, info: Mapping[str, Any] | None) 
         sweep,
         nodes["search"] or SearchNode(),
         nodes["launcher"] or LauncherNode(),
-        tuple(problems),
+        (*_problems_of(composition, axes.of_sweep), *problems),
     )
 
 
@@ -116,8 +118,11 @@ def first_line(request: Request, opened: Opened) -> Request:
 def _axes(request: Request, opened: Opened) -> Axes:
     options, budget = opened.search.repository.get_group_options, opened.project.budget
     axes = read_axes(request, options, budget)
-    chosen = plan(opened.search, (*axes.first().arguments, *_composed(axes.of_sweep)))
-    trees = [file.placed_tree() for file in chosen.files if "sweeper" in file.document.text]
+    trees: list[Node] = []
+    # What is wrong with options is told with all that is wrong.
+    with suppress(ConfigError):
+        chosen = plan(opened.search, (*axes.first().arguments, *_composed(axes.of_sweep)))
+        trees = [file.placed_tree() for file in chosen.files if "sweeper" in file.document.text]
     params = params_of(trees, axes.of_sweep, budget)
     return axes.beneath(axis_of(each, options, budget) or each for each in params)
 
@@ -125,6 +130,15 @@ def _axes(request: Request, opened: Opened) -> Axes:
 def _composed(of_sweep: Sequence[Argument]) -> tuple[Argument, ...]:
     """Leave out what Hydra's sweeper would be given: it has become axes."""
     return tuple(each for each in of_sweep if not each.key.startswith("hydra.sweeper"))
+
+
+def _problems_of(
+    composition: Composition, of_sweep: Sequence[Argument]
+) -> list[BrevettiHydraError]:
+    """Give what is wrong with arguments that no trial has."""
+    labels = {argument.origin.label for argument in of_sweep}
+    found = [each for each in composition.problems if each.where and each.where.label in labels]
+    return hide_secrets(found, composition)
 
 
 def _origin(composition: Composition, key: str) -> Origin:

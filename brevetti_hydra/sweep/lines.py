@@ -73,7 +73,7 @@ def read_line_file(name: str, folder: Path, by: Origin, budget: Budget) -> Axis:
     if problems:
         raise problems[0] if len(problems) == 1 else ConfigErrors(problems)
     keys = dict.fromkeys(argument.key for arguments in choices for argument in arguments)
-    return Axis(by, tuple(keys), tuple(choices))
+    return Axis(choices[0][0], tuple(keys), tuple(choices), by=by)
 
 
 def _line(line: str, label: str, budget: Budget) -> Iterator[Argument]:

@@ -237,12 +237,11 @@ class _Planner:
         overrides = [argument.shown for argument in composition.arguments]
         # Without a seed, repeats are trials of their own although nothing tells them apart.
         which = index if run.seed is None else 0
-        values = json_bytes([value[:2] for value in laid.values])
-        same = self._known.setdefault((laid.base, values, which), len(self._trials))
+        first_key = key_of(composed, 0)
+        same = self._known.setdefault((first_key, json_bytes(run), which), len(self._trials))
         if same < len(self._trials):
             self._doubles.append((" ".join(each.shown for each in point.varied.values()), same))
             return
-        first_key = key_of(composed, 0)
         repeat = self._contents[first_key]
         self._contents[first_key] += 1
         run_id = new_run_id()

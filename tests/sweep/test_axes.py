@@ -191,4 +191,4 @@ def test_what_cannot_be_swept_is_told_with_its_place(golden: Callable[..., None]
             list(axes(*words))
         reports.append(f"{name}: {' '.join(words)}\n{caught.value}")
 
-    golden("sweep/axes", "\n\n".join(reports) + "\n")
+    golden("sweep/axes.txt", "\n\n".join(reports) + "\n")

@@ -19,7 +19,7 @@ from brevetti_hydra.config.models.job_shapes import RootShape, shape_at
 from brevetti_hydra.config.tree.budget import Budget
 from brevetti_hydra.errors import InvalidAxisError
 from brevetti_hydra.settings import RESERVED_NODES
-from brevetti_hydra.sweep.axes import Axis, is_of_sweep
+from brevetti_hydra.sweep.axes import Axis
 from brevetti_hydra.sweep.record import LinePart
 from brevetti_hydra.sweep.search.space import Condition, Space, SpaceAxis
 
@@ -54,7 +54,7 @@ def name_of(axis: Axis) -> str:
     """Name an axis: its key, or what the line calls keys that change together."""
     if len(axis.keys) == 1:
         return axis.keys[0]
-    return "+".join(axis.keys) if is_of_sweep(axis.argument.key) else axis.argument.key
+    return "+".join(axis.keys) if axis.by is not None else axis.argument.key
 
 
 def arguments_at(axes: Axes, values: Mapping[str, Any]) -> tuple[Argument, ...]:
