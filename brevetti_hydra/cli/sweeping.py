@@ -49,7 +49,7 @@ def run_sweep(request: Request, folder: Path, command: Sequence[str], reply: Rep
         states[state.value] += 1
         reply.say(f"{trial.number:5d}  {state.value:12}  {' '.join(trial.overrides)}")
 
-    launcher = open_launcher(sweep, stdout_to_stderr=reply.json is not None)
+    launcher = open_launcher(sweep, secrets=plan.secrets, stdout_to_stderr=reply.json is not None)
     ending = Driver(sweep, launcher, feed=open_feed(sweep), observers=[count]).drive()
     reply.say(f"sweep {sweep.folder.short_id}: {dict(states)}")
     reply.answer({"sweep": sweep.record, "folder": str(sweep.folder.root), "states": states})

@@ -7,7 +7,8 @@ from brevetti_hydra.config.command_line.overrides import (
     read_argv,
     read_overrides,
 )
-from brevetti_hydra.config.compose import Composition, compose
+from brevetti_hydra.config.compose import compose
+from brevetti_hydra.config.composition import Composition
 from brevetti_hydra.config.files.search import open_repository
 from brevetti_hydra.config.models.job_shapes import settings_class
 from brevetti_hydra.config.project import Project, find_project

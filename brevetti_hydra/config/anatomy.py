@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config._hydra import DefaultsBranch
     from brevetti_hydra.config.command_line.overrides import Request
-    from brevetti_hydra.config.compose import Composition
+    from brevetti_hydra.config.composition import Composition
 
 __all__ = ["Anatomy", "describe_anatomy"]
 

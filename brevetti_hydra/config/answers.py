@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from brevetti_hydra.config.command_line.overrides import Request
-    from brevetti_hydra.config.compose import Composition
+    from brevetti_hydra.config.composition import Composition
 
 __all__ = ["FLAGS_TEXT", "answer"]
 

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.config.project import Project
     from brevetti_hydra.config.tree.documents import Document
 
-__all__ = ["Composition", "Pattern", "compose", "job_class_of"]
+__all__ = ["Pattern", "compose", "job_class_of"]
 
 
 def compose(

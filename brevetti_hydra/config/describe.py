@@ -22,7 +22,7 @@ from brevetti_hydra.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from brevetti_hydra.config.compose import Composition
+    from brevetti_hydra.config.composition import Composition
     from brevetti_hydra.config.files.groups import Group
 
 __all__ = [

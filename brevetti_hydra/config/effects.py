@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from brevetti_hydra.config.command_line.overrides import Argument
-from brevetti_hydra.config.compose import Composition, compose
+from brevetti_hydra.config.compose import compose
+from brevetti_hydra.config.composition import Composition
 from brevetti_hydra.config.files.defaults_lists import entries_of
 from brevetti_hydra.config.models.defaults import fill_tree
 from brevetti_hydra.config.models.job_shapes import RootShape, shape_at

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from brevetti_hydra._masks import MASK
 from brevetti_hydra.config.command_line.overrides import Argument, split_key
-from brevetti_hydra.config.compose import Composition
+from brevetti_hydra.config.composition import Composition
 from brevetti_hydra.config.layers import CommandLine
 from brevetti_hydra.config.models.defaults import fill_tree
 from brevetti_hydra.config.models.job_shapes import RootShape, class_shapes, shape_at

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from brevetti_hydra.config.command_line.overrides import Argument
-    from brevetti_hydra.config.compose import Composition
+    from brevetti_hydra.config.composition import Composition
     from brevetti_hydra.config.models.fields import Shape
     from brevetti_hydra.config.tree.documents import Document
 

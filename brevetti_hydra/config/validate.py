@@ -36,7 +36,7 @@ from brevetti_hydra.settings import RESERVED_NODES, JobNode, JobSettings, Platfo
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from brevetti_hydra.config.compose import Composition
+    from brevetti_hydra.config.composition import Composition
     from brevetti_hydra.config.models.fields import Shape
 
 __all__ = ["Validated", "find_mistakes", "validate", "validate_sweep_nodes"]

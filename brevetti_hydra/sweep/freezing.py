@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from brevetti_hydra._files import digest_bytes
 from brevetti_hydra._json import json_bytes
 from brevetti_hydra._masks import MASK
+from brevetti_hydra.config.command_line.keys import split_text
 from brevetti_hydra.config.recorded import recorded_at, recorded_nodes, recorded_tree
 from brevetti_hydra.config.secrets import may_hold_secrets, source_text
 from brevetti_hydra.config.tree.interpolate import has_reference
@@ -24,15 +25,15 @@ from brevetti_hydra.settings import ReservedNodes
 from brevetti_hydra.sweep.record import Frozen, SourceText, trial_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path as FilePath
 
-    from brevetti_hydra.config import Composition, Request, Validated
+    from brevetti_hydra.config import Argument, Composition, Request, Validated
     from brevetti_hydra.sweep.composing import Composed
 
 __all__ = ["Bases", "Laid", "key_of"]
 
-Value = tuple[list[str], Any, str]
+_Value = tuple[list[str], Any, str]
 
 
 class Laid(NamedTuple):
@@ -44,7 +45,7 @@ class Laid(NamedTuple):
     """
 
     base: str
-    values: list[Value]
+    values: list[_Value]
 
 
 class _Base(NamedTuple):
@@ -57,6 +58,7 @@ class Bases:
 
     Attributes:
         frozen: Digest -> configuration.
+        secrets: Arguments of the line that no file holds; whoever runs a trial is handed them.
     """
 
     def __init__(self, request: Request, folder: FilePath) -> None:
@@ -67,9 +69,15 @@ class Bases:
             folder: Where it was started.
         """
         self.frozen: dict[str, Frozen] = {}
+        self.secrets: dict[str, Argument] = {}
+        self._shared: tuple[Argument, ...] = ()
         self._request = request
         self._folder = folder
         self._of_pattern: dict[int, _Base] = {}
+
+    def share(self, arguments: Iterable[Argument]) -> None:
+        """Name the arguments that are the same for all trials: these may hold secrets."""
+        self._shared = tuple(arguments)
 
     def lay(self, composed: Composed) -> Laid:
         """Write a trial's configuration as values over a base; a new one where none fits.
@@ -82,7 +90,7 @@ class Bases:
         if base is not None and changed is not None:
             values = [_value(path, composed.composition) for path in changed]
             masked = (tuple(path) for path, value, _ in values if _is_masked(value))
-            _refuse_masks(composed.composition, masked)
+            self._keep_secrets(composed.composition, masked)
             return Laid(base.digest, values)
         frozen = self.freeze(composed.composition, composed.validated)
         digest = digest_bytes(json_bytes(frozen))[:16]
@@ -99,7 +107,7 @@ class Bases:
         info = {k: v for k, v in (composition.info or {}).items() if k != "api_key"}
         notices = [each for each in composition.notices if each not in composition.hydra.for_sweeps]
         config = recorded_tree(composition)
-        _refuse_masks(composition, _masked_paths(config))
+        self._keep_secrets(composition, _masked_paths(config))
         return Frozen(
             job=job_ref(composition, "target"),
             inputs=Snapshot(
@@ -124,6 +132,25 @@ class Bases:
             cache_path=self._request.container.get("cache_path"),
             warnings=(*notices, *validated.warnings),
         )
+
+    def _keep_secrets(self, composition: Composition, masked: Iterable[Path]) -> None:
+        """Refuse secrets that would be lost: but for the class's own, and those of the line."""
+        for path in masked:
+            node = composition.filled.at(path)
+            if node is None or node.origin.kind == "default":
+                continue
+            shared = next((each for each in self._shared if each.origin is node.origin), None)
+            if shared is not None and split_text(shared.key) == path:
+                self.secrets[shared.key] = shared
+                continue
+            name = dotted(path)
+            raise MissingSettingError(
+                f"'{name}' is a secret, and the plan of a sweep keeps none",
+                key=path,
+                where=node.origin.place()._replace(excerpt=""),
+                notes=["trials are run from files, in which no secret is written"],
+                hint=f"let it come from the environment: '{name}=${{oc.env:NAME}}'",
+            )
 
 
 def key_of(composed: Composed, repeat: int) -> str:
@@ -164,7 +191,7 @@ def _is_filled_in(value: Any) -> bool:
     return has_reference(value) and re.search(r"\$\{(hydra|now):", str(value)) is not None
 
 
-def _value(path: Path, composition: Composition) -> Value:
+def _value(path: Path, composition: Composition) -> _Value:
     node = composition.filled.at(path)
     label = node.origin.label if node is not None else ""
     return list(path), recorded_at(composition, path), label
@@ -184,19 +211,3 @@ def _is_masked(value: Any) -> bool:
     if isinstance(value, dict):
         return any(map(_is_masked, value.values()))
     return isinstance(value, str) and MASK in value
-
-
-def _refuse_masks(composition: Composition, masked: Iterator[Path]) -> None:
-    """Refuse secrets that no file may hold, but for the class's own defaults."""
-    for path in masked:
-        node = composition.filled.at(path)
-        if node is None or node.origin.kind == "default":
-            continue
-        name = dotted(path)
-        raise MissingSettingError(
-            f"'{name}' is a secret, and a sweep keeps none",
-            key=path,
-            where=node.origin.place()._replace(excerpt=""),
-            notes=["its trials are run from files, in which no secret is written"],
-            hint=f"let it come from the environment: '{name}=${{oc.env:NAME}}'",
-        )

@@ -58,6 +58,7 @@ class SweepPlan(NamedTuple):
         code: The files that its jobs consist of.
         start_folder: Where the command was started.
         notices: What its user is to be told.
+        secrets: Arguments that no file of it holds; whoever runs its trials is handed them.
     """
 
     folder: SweepFolder
@@ -67,6 +68,7 @@ class SweepPlan(NamedTuple):
     code: CodeRecord
     start_folder: Path
     notices: tuple[str, ...] = ()
+    secrets: tuple[Argument, ...] = ()
 
 
 def plan_sweep(
@@ -117,6 +119,7 @@ class _Planner:
 
     def plan(self, command: Sequence[str], clock: Clock) -> SweepPlan:
         head = read_head(self._request, self._opened, self._info)
+        self._bases.share(part for part in head.axes.parts if isinstance(part, Argument))
         if head.search.kind == "optuna":
             return self._plan_search(head, command, clock)
         self._plan_trials(head)
@@ -194,7 +197,8 @@ class _Planner:
         record = record.model_copy(update={"code_sha256": code.sha256})
         folder = SweepFolder(runs_root(first.validated.run.root) / record.folder)
         notices = (*head.composition.notices, *self._told_doubles())
-        return SweepPlan(folder, record, self._trials, bases, code, self._folder, notices)
+        secrets = tuple(self._bases.secrets.values())
+        return SweepPlan(folder, record, self._trials, bases, code, self._folder, notices, secrets)
 
     def _plan_trials(self, head: Head) -> None:
         """Plan every trial; where one is wrong, look at the others as well, and tell of all.

@@ -214,11 +214,22 @@ def test_a_plan_is_read_as_it_was_written(project: Path) -> None:
     assert [json.loads(trial.line()) for trial in sweep.trials] == [r._asdict() for r in read]
 
 
+def test_secrets_of_the_line_are_handed_on_and_written_nowhere(project: Path) -> None:
+    """What all trials share may be a secret; the plan names it, and no file holds it."""
+    plan = planned("job=one", "lr=1,2", "token=hunter2-hunter2", "sweep.repeat=2")
+    sweep = write_sweep(plan)
+
+    assert ["token=hunter2-hunter2"] == [argument.text for argument in plan.secrets]
+    assert 4 == len(sweep.trials)
+    files = [path.read_bytes() for path in sweep.folder.root.rglob("*") if path.is_file()]
+    assert b"hunter2" not in b"".join(files)
+
+
 WRONG: dict[str, list[str]] = {
     "trials": ["job=one,two", "lr=1,-1", "epochs=1,x", "epocs=3"],
     "options": ["job=one,on", "+experiment=a,c"],
     "nodes": ["job=one", "sweep.repeat=0", "launcher.kind=clowd", "search.trial=3", "lr=1,0"],
-    "secrets": ["job=one", "lr=1,2", "token=hunter2-hunter2"],
+    "secrets": ["job=one", "lr=1,2", "token=hunter2-hunter2,hunter2-other2"],
     "directions": ["job=one", "sweep.direction=[minimize,maximize]"],
     "file_missing": ["job=one", "sweep.file=nothing.txt"],
     "file_wrong": ["job=one", "sweep.file=wrong.txt"],
@@ -243,7 +254,7 @@ def test_all_mistakes_of_all_trials_are_told_and_nothing_is_written(
     text = "\n\n".join(reports) + "\n"
     golden("sweep/plan.txt", text.replace(str(Path(__file__).parents[2]), "REPOSITORY"))
     assert not (project / "runs").exists()
-    assert "hunter2" not in text.replace("token=hunter2-hunter2\n", "")
+    assert "hunter2" not in text.replace("token=hunter2-hunter2,hunter2-other2\n", "")
 
 
 def test_a_dry_run_shows_the_trials(project: Path, capfd: pytest.CaptureFixture[str]) -> None:

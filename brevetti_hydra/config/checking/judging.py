@@ -10,7 +10,8 @@ from brevetti_hydra.config.checking.findings import each_of, file_of
 from brevetti_hydra.config.checking.mending import without_entries
 from brevetti_hydra.config.command_line.overrides import Argument
 from brevetti_hydra.config.command_line.spelling import quoted
-from brevetti_hydra.config.compose import Composition, compose
+from brevetti_hydra.config.compose import compose
+from brevetti_hydra.config.composition import Composition
 from brevetti_hydra.config.files.search import Plan, plan
 from brevetti_hydra.config.secrets import WrittenSecret, hide_by_look
 from brevetti_hydra.config.tree.budget import Budget

@@ -51,7 +51,7 @@ from brevetti_hydra.settings import RESERVED_NODES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from brevetti_hydra.config.compose import Composition
+    from brevetti_hydra.config.composition import Composition
     from brevetti_hydra.config.explaining.hops import Reference
     from brevetti_hydra.config.models.fields import Field
 

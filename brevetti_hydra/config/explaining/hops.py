@@ -14,7 +14,7 @@ from brevetti_hydra.config.tree.origins import Node, Path, Via
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from brevetti_hydra.config.compose import Composition
+    from brevetti_hydra.config.composition import Composition
 
 __all__ = [
     "Element",

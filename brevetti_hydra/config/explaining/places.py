@@ -9,7 +9,7 @@ from brevetti_hydra.config.tree.origins import Node, Path
 from brevetti_hydra.settings import RESERVED_NODES
 
 if TYPE_CHECKING:
-    from brevetti_hydra.config.compose import Composition
+    from brevetti_hydra.config.composition import Composition
 
 __all__ = ["Place", "Places"]
 

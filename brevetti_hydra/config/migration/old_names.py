@@ -24,7 +24,7 @@ from brevetti_hydra.settings import RESERVED_NODES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from brevetti_hydra.config.compose import Composition
+    from brevetti_hydra.config.composition import Composition
     from brevetti_hydra.config.migration.versions import Tables
     from brevetti_hydra.config.models.fields import Shape
     from brevetti_hydra.migrations import Change, Migrations

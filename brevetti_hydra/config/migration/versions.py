@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config._hydra import Repository
     from brevetti_hydra.config.command_line.overrides import Request
-    from brevetti_hydra.config.compose import Composition
+    from brevetti_hydra.config.composition import Composition
     from brevetti_hydra.config.files.planned import PlannedDocument
     from brevetti_hydra.config.files.search import Plan, SearchPath
     from brevetti_hydra.config.project import Project
