@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from brevetti_hydra.config.command_line.overrides import Argument
 from brevetti_hydra.config.compose import compose
-from brevetti_hydra.config.composition import Composition
 from brevetti_hydra.config.files.defaults_lists import entries_of
 from brevetti_hydra.config.models.defaults import fill_tree
 from brevetti_hydra.config.models.job_shapes import RootShape, shape_at
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from brevetti_hydra.config.command_line.overrides import Request
+    from brevetti_hydra.config.composition import Composition
     from brevetti_hydra.config.models.fields import Shape
 
 __all__ = ["LeftOut", "find_ineffective", "short_command"]

@@ -11,7 +11,6 @@ from brevetti_hydra.config.checking.mending import without_entries
 from brevetti_hydra.config.command_line.overrides import Argument
 from brevetti_hydra.config.command_line.spelling import quoted
 from brevetti_hydra.config.compose import compose
-from brevetti_hydra.config.composition import Composition
 from brevetti_hydra.config.files.search import Plan, plan
 from brevetti_hydra.config.secrets import WrittenSecret, hide_by_look
 from brevetti_hydra.config.tree.budget import Budget
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from brevetti_hydra.config.command_line.overrides import Request
+    from brevetti_hydra.config.composition import Composition
     from brevetti_hydra.config.opened import Opened
     from brevetti_hydra.config.tree.documents import Document
 
