@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from brevetti_hydra.completion.candidate import Candidate, matching
 from brevetti_hydra.completion.files import path_candidates
 from brevetti_hydra.completion.overrides import RunLine
-from brevetti_hydra.completion.runs import run_candidates, tag_candidates
+from brevetti_hydra.completion.runs import run_candidates, sweep_candidates, tag_candidates
 from brevetti_hydra.completion.tables import shipped
 
 if TYPE_CHECKING:
@@ -187,8 +187,8 @@ class _Line:
         kind = option["kind"]
         if option["choices"]:
             return [Candidate(before + choice) for choice in option["choices"]]
-        if kind == "RUN":
-            return self._runs(before, typed, words)
+        if kind in {"RUN", "SWEEP"}:
+            return self._recorded(kind, before, typed, words)
         if kind == "+TAG|-TAG":
             run = next((word for word in words if word[:1] not in {"-", "+"}), "")
             return tag_candidates(run, _root(words), self._place)
@@ -202,11 +202,19 @@ class _Line:
             return [each._replace(text=before + each.text) for each in names]
         return []
 
-    def _runs(self, before: str, typed: str, words: Sequence[str]) -> list[Candidate]:
+    def _recorded(
+        self, kind: str, before: str, typed: str, words: Sequence[str]
+    ) -> list[Candidate]:
+        """Give runs or sweeps; `show` takes both."""
         if "/" in typed or typed.startswith("."):
             return path_candidates(before, typed, self._place, folders_only=True)
-        found = run_candidates(typed, _root(words), self._place)
-        return [each._replace(text=before + each.text) for each in found]
+        found = []
+        if kind == "RUN":
+            found += run_candidates(typed, _root(words), self._place)
+        if kind == "SWEEP" or self._words[0] == "show":
+            found += sweep_candidates(typed, _root(words), self._place)
+        once = {each.text: each for each in reversed(found)}
+        return [each._replace(text=before + each.text) for each in found if each is once[each.text]]
 
 
 def _bare_words(words: Sequence[str], taking: dict[str, Any]) -> list[str]:

@@ -62,7 +62,7 @@ def change_sweep(sweep: OpenSweep, given: Iterable[Argument]) -> list[Argument]:
             "sweep": _validated(SweepNode, nodes["sweep"], changed),
             "launcher": _validated(LauncherNode, nodes["launcher"], changed),
         }
-        if any(argument.key.partition(".")[0] == "launcher" for argument in changed):
+        if any(argument.key in {"launcher", "launcher.kind"} for argument in changed):
             update["hydra_launcher"] = None
         with lock(sweep.folder.lock, point="sweep.locked"):
             sweep.record = sweep.record.model_copy(update=update)

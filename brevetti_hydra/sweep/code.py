@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import ValidationError
 
-from brevetti_hydra._files import digest_bytes, digest_file
+from brevetti_hydra._files import digest_bytes, digest_file, write_whole
 from brevetti_hydra._json import json_bytes
 from brevetti_hydra._text import quote_all
 from brevetti_hydra.errors import CodeChangedError, RecordUnreadableError
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.config.project import Project
     from brevetti_hydra.sweep.folders import SweepFolder
 
-__all__ = ["CodeRecord", "CodeWatch", "gather_code"]
+__all__ = ["CodeRecord", "CodeWatch", "gather_code", "write_code"]
 
 # What a file imports, by its first name. A word in a docstring may look like an import: it counts
 # only where the project has such a module, and then costs a digest. Python's own parser takes
@@ -89,6 +89,16 @@ def gather_code(job_classes: Iterable[type], project: Project) -> CodeRecord:
         left_bytes -= size_bytes
         files[label] = digest
     return CodeRecord(files=dict(sorted(files.items())), left_out=dict(sorted(left_out.items())))
+
+
+def write_code(folder: SweepFolder, code: CodeRecord) -> None:
+    """Write what `gather_code` gave into a sweep's folder.
+
+    Raises:
+        StorageWriteError: The disk did not take it.
+    """
+    content = json_bytes(code, indent=1) + b"\n"
+    write_whole(folder.code, content, point="code.written", durable=False)
 
 
 class _Sources:

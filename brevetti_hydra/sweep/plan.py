@@ -23,7 +23,7 @@ from brevetti_hydra.config.secrets import command_words
 from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors, InvalidSettingError
 from brevetti_hydra.opening import read_info, refuse_remote
 from brevetti_hydra.run.folders import new_run_id, runs_root
-from brevetti_hydra.sweep.code import CodeRecord, gather_code
+from brevetti_hydra.sweep.code import CodeRecord, gather_code, write_code
 from brevetti_hydra.sweep.composing import Composed, Composer, Mistakes
 from brevetti_hydra.sweep.folders import SweepFolder, trial_name
 from brevetti_hydra.sweep.freezing import Bases, key_of
@@ -325,9 +325,7 @@ def write_sweep(plan: SweepPlan) -> OpenSweep:
     make_folder(folder.bases_dir, point="folder.made")
     for digest, frozen in plan.bases.items():
         write_whole(folder.base(digest), json_bytes(frozen), point="config.written", durable=False)
-    write_whole(
-        folder.code, json_bytes(plan.code, indent=1) + b"\n", point="code.written", durable=False
-    )
+    write_code(folder, plan.code)
     lines = b"".join(trial.line() for trial in plan.trials)
     write_whole(folder.plan, lines, point="plan.written", durable=True)
     content = json_bytes(plan.record, indent=1) + b"\n"

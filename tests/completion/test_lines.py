@@ -11,6 +11,7 @@ from brevetti_hydra.completion import commands
 from brevetti_hydra.config import read_argv
 from brevetti_hydra.config.command_line import overrides
 from brevetti_hydra.run.folders import RunFolder, new_run_id, short_id_of
+from brevetti_hydra.sweep.folders import SweepFolder, trial_name
 
 if TYPE_CHECKING:
     from tests.completion.conftest import Project
@@ -133,6 +134,22 @@ def test_folders_of_runs_are_read_as_they_are_named(runs: Project) -> None:
     folder = RunFolder.new(runs.folder / "runs", "Ünï job", new_run_id(), 1795435100.0)
 
     assert short_id_of(folder.name) == runs.offered("show", "")[2]
+
+
+def test_sweeps_and_their_trials_are_offered(runs: Project) -> None:
+    """`show` takes a sweep beside the runs, and a trial as soon as its id is begun."""
+    root = runs.folder / "runs"
+    sweep = SweepFolder.named(root, "my-job", "cc00000004", 1795435140.0)
+    trial = sweep.root / trial_name(12, "my-job", "cc00000005")
+    trial.mkdir(parents=True)
+
+    assert "cc00000004" in runs.offered("show", "")
+    assert "cc00000004" not in runs.offered("resume", "")
+    about = runs.about("show", "cc")
+    assert ["cc00000005", "cc00000004"] == list(about)
+    assert "trial 12 of cc00000004  my-job" == about["cc00000005"]
+    assert about["cc00000004"].endswith("ago  sweep of my-job")
+    assert ["cc00000005"] == runs.offered("resume", "cc")
 
 
 def test_values_of_flags_are_what_the_reader_takes() -> None:

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from brevetti_hydra.config import find_project
+from brevetti_hydra.config import find_project, read_argv, read_overrides
 from brevetti_hydra.errors import CodeChangedError, RecordUnreadableError
+from brevetti_hydra.record import RunState
+from brevetti_hydra.sweep.changing import change_sweep
 from brevetti_hydra.sweep.code import CodeWatch, gather_code
 from brevetti_hydra.sweep.folders import SweepFolder
+from brevetti_hydra.sweep.launch.base import Task
+from brevetti_hydra.sweep.plan import plan_sweep, write_sweep
+from brevetti_hydra.sweep.trial import TrialRunner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -223,3 +228,26 @@ def test_a_plan_without_its_list_of_files_is_damaged(watch: CodeWatch, tmp_path:
 
     with pytest.raises(RecordUnreadableError):
         watch.check()
+
+
+def test_changed_code_is_run_where_that_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is refused before anything is written runs with `sweep.code=current`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "job_of_a_sweep", raising=False)
+    source = tmp_path / "job_of_a_sweep.py"
+    source.write_text("from brevetti_hydra import Job\nclass Own(Job):\n    def run(self): ...\n")
+    (tmp_path / "conf").mkdir()
+    line = ["-m", "job=job_of_a_sweep:Own", "run.seed=1,2"]
+    sweep = write_sweep(plan_sweep(read_argv(line), folder=tmp_path, command=line))
+    with source.open("a") as stream:
+        stream.write("# other\n")
+    first = Task(sweep.trials[0], 1)
+
+    with pytest.raises(CodeChangedError, match="job_of_a_sweep"):
+        TrialRunner(sweep).run(first)
+    assert not sweep.folder.trial(first.trial.folder).root.exists()
+    change_sweep(sweep, read_overrides(["sweep.code=current"]))
+    assert RunState.COMPLETED is TrialRunner(sweep).run(first).state
