@@ -29,6 +29,12 @@ COMMANDS: dict[str, Command] = {
     "show": Command("brevetti_hydra.cli.show", "RUN", "show what a run did and left"),
     "logs": Command("brevetti_hydra.cli.logs", "RUN", "print a run's log; -f follows it"),
     "resume": Command("brevetti_hydra.cli.resume", "RUN", "begin a new attempt of a stopped run"),
+    "sweep status": Command(
+        "brevetti_hydra.cli.sweep_status", "SWEEP", "say where a sweep stands now; -f follows it"
+    ),
+    "sweep summary": Command(
+        "brevetti_hydra.cli.sweep_summary", "SWEEP", "say what became of a sweep, the best first"
+    ),
     "tag": Command("brevetti_hydra.cli.tag", "RUN +a -b", "add and remove tags of a run"),
     "note": Command("brevetti_hydra.cli.note", "RUN TEXT", "write a note on a run"),
     "completion": Command(

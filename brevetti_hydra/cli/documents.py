@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, Ty
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from brevetti_hydra.cli.sweep_documents import StatusResult, SweepLine, SweepResult, TrialFields
 from brevetti_hydra.record import RunRecord, Snapshot
 from brevetti_hydra.sweep.record import Objective
 
@@ -65,6 +66,8 @@ __all__ = [
     "ShowDocument",
     "ShowResult",
     "StepFields",
+    "SweepStatusDocument",
+    "SweepSummaryDocument",
     "TagDocument",
     "TargetFields",
     "VersionResult",
@@ -314,6 +317,7 @@ class RunsResult(_Value):
     root: str
     total: int = Field(description="number of runs that fulfil the conditions")
     runs: list[RunRecord]
+    sweeps: list[SweepLine] = Field(description="empty where trials are listed as runs")
 
 
 class ShowResult(_Value):
@@ -416,6 +420,8 @@ class RunDocument(
         Literal["run"],
         RunResult
         | PlanResult
+        | SweepResult
+        | TrialFields
         | ConfigResult
         | InfoResult
         | VersionResult
@@ -423,7 +429,7 @@ class RunDocument(
         | CommandHelp,
     ]
 ):
-    """A line without a command: a run, or `--cfg`, `--info`, `--help`, `--version`.
+    """A line without a command: a run, a sweep, or `--cfg`, `--info`, `--help`, `--version`.
 
     `config --help` is answered so as well, as half a command.
     """
@@ -437,12 +443,22 @@ class ExplainDocument(Document[Literal["explain"], ExplainResult | CommandHelp])
     """`explain`; with errors beside the result where the line is wrong."""
 
 
-class RunsDocument(Document[Literal["runs"], RunsResult | RunRecord | CommandHelp]):
-    """`runs`; with `--json=lines` each document holds one record."""
+class RunsDocument(Document[Literal["runs"], RunsResult | RunRecord | SweepLine | CommandHelp]):
+    """`runs`; with `--json=lines` each document holds one record or sweep."""
 
 
-class ShowDocument(Document[Literal["show"], ShowResult | CommandHelp]):
-    """`show RUN`."""
+class ShowDocument(Document[Literal["show"], ShowResult | SweepResult | TrialFields | CommandHelp]):
+    """`show RUN`, or a sweep."""
+
+
+class SweepStatusDocument(Document[Literal["sweep status"], StatusResult | CommandHelp]):
+    """`sweep status SWEEP`."""
+
+
+class SweepSummaryDocument(
+    Document[Literal["sweep summary"], SweepResult | TrialFields | CommandHelp]
+):
+    """`sweep summary SWEEP`; with `--json=lines` each document holds one trial."""
 
 
 class LogsDocument(Document[Literal["logs"], LogResult | LogLine | CommandHelp]):
@@ -503,6 +519,8 @@ DOCUMENTS: Any = Annotated[
     | ExplainDocument
     | RunsDocument
     | ShowDocument
+    | SweepStatusDocument
+    | SweepSummaryDocument
     | LogsDocument
     | TagDocument
     | NoteDocument

@@ -18,6 +18,7 @@ from brevetti_hydra.cli.text import (
     one_line,
 )
 from brevetti_hydra.errors import RecordUnreadableError, UsageError
+from brevetti_hydra.record import RunRecord
 from brevetti_hydra.run.columns import (
     MISSING,
     flat_row,
@@ -27,14 +28,15 @@ from brevetti_hydra.run.columns import (
     value_of,
 )
 from brevetti_hydra.run.folders import runs_root
-from brevetti_hydra.run.history import list_runs
+from brevetti_hydra.run.history import find_sweep_folder, list_runs, list_sweeps
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from brevetti_hydra.cli.reply import Reply
-    from brevetti_hydra.record import RunRecord
+    from brevetti_hydra.sweep.summary.view import SweepView
 
 __all__ = ["build_parser", "execute"]
 
@@ -51,12 +53,23 @@ metrics.NAME, progress.NAME, settings.A.B; a bare NAME is looked for among those
 
   brevetti-hydra runs --where 'metrics.accuracy>0.9' --sort -metrics.accuracy
   brevetti-hydra runs --where state=failed --columns id,failure.message
-  brevetti-hydra runs --csv > runs.csv"""
+  brevetti-hydra runs --csv > runs.csv
+
+A sweep is one line. Where runs are looked for (--where, --sort, --csv) its
+trials count as runs; --trials lists all of them, a SWEEP those of one.
+
+  brevetti-hydra runs last --sort -accuracy"""
 
 
 def build_parser() -> CommandParser:
     """Describe the command's arguments."""
     parser = CommandParser("runs", "List the recorded runs, newest first.", epilog=_EPILOG)
+    parser.add_argument(
+        "sweep", metavar="SWEEP", nargs="?", help="list the trials of this sweep alone"
+    )
+    parser.add_argument(
+        "--trials", action="store_true", help="list the trials of sweeps in place of the sweeps"
+    )
     parser.add_argument(
         "--where",
         action="append",
@@ -85,24 +98,63 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
         raise UsageError("'--csv' and '--json' exclude each other", hint="take one of them")
     if arguments.limit is not None and arguments.limit < 0:
         raise UsageError("'--limit' must not be negative", hint="--limit 0 shows all")
-    root = runs_root(arguments.root)
-    everything = list_runs(root, on_damage=lambda _, error: reply.notice(_damage(error)))
+    root = _folder(arguments)
+    has_trials = _asks_trials(arguments)
+    everything = list_runs(
+        root, on_damage=lambda _, error: reply.notice(_damage(error)), has_trials=has_trials
+    )
     records = select(everything, arguments.where)
     if arguments.sort:
         records = sort_runs(records, arguments.sort)
     _notice_unknown(arguments, everything, reply)
-    shown = records[: _limit(arguments.limit, reply, is_csv=arguments.csv)]
-    for record in shown:
-        reply.stream(record)
+    listed = records if has_trials else _with_sweeps(records, root, reply)
+    shown = listed[: _limit(arguments.limit, reply, is_csv=arguments.csv)]
+    for entry in shown:
+        reply.stream(entry if isinstance(entry, RunRecord) else _line(entry))
+    runs = [entry for entry in shown if isinstance(entry, RunRecord)]
     if arguments.csv:
-        reply.write_raw(_csv(shown, _chosen_columns(arguments.columns)))
-    elif everything:
-        _print_table(shown, len(records), len(everything), arguments, reply)
+        reply.write_raw(_csv(runs, _chosen_columns(arguments.columns)))
+    elif everything or listed:
+        _print_table(shown, len(listed), len(everything), arguments, reply)
     elif reply.json is None:
         reply.notice(f"no runs in {printable(root)} yet; start one: brevetti-hydra job=classifier")
     if reply.json == "document":
-        reply.answer({"root": str(root), "total": len(records), "runs": shown})
+        sweeps = [_line(entry) for entry in shown if not isinstance(entry, RunRecord)]
+        reply.answer({"root": str(root), "total": len(listed), "runs": runs, "sweeps": sweeps})
     return 0
+
+
+def _folder(arguments: argparse.Namespace) -> Path:
+    """Give the folder whose runs are listed: that of all runs, or of a sweep."""
+    root = runs_root(arguments.root)
+    return root if arguments.sweep is None else find_sweep_folder(arguments.sweep, root)
+
+
+def _asks_trials(arguments: argparse.Namespace) -> bool:
+    """Tell whether trials are looked for: what asks for runs by what they did means them, too."""
+    asked = (arguments.trials, arguments.sweep, arguments.where, arguments.sort, arguments.csv)
+    return any(asked)
+
+
+def _with_sweeps(records: list[RunRecord], root: Path, reply: Reply) -> list[RunRecord | SweepView]:
+    """Put the sweeps between the runs, by the time when they were made."""
+    if not list_sweeps(root):
+        return [*records]
+    # Imported here: a list without sweeps needs none of it.
+    from brevetti_hydra.sweep.finding import sweep_folders
+    from brevetti_hydra.sweep.summary.view import read_sweep
+
+    views: list[SweepView] = []
+    for folder in sweep_folders(root):
+        try:
+            views.append(read_sweep(folder))
+        except RecordUnreadableError as error:
+            reply.notice(_damage(error))
+    return sorted([*records, *views], key=_created, reverse=True)
+
+
+def _created(entry: RunRecord | SweepView) -> str:
+    return entry.created if isinstance(entry, RunRecord) else entry.record.created
 
 
 def _damage(error: RecordUnreadableError) -> str:
@@ -127,7 +179,7 @@ def _chosen_columns(text: str | None) -> list[str] | None:
 
 
 def _print_table(
-    shown: Sequence[RunRecord],
+    shown: Sequence[RunRecord | SweepView],
     matching: int,
     total: int,
     arguments: argparse.Namespace,
@@ -135,7 +187,15 @@ def _print_table(
 ) -> None:
     chosen = _chosen_columns(arguments.columns) or list(_COLUMNS)
     now = SYSTEM_CLOCK.now()
-    rows = [[_cell(record, name, now) for name in chosen] for record in shown]
+    rows = [
+        [
+            _cell(entry, name, now)
+            if isinstance(entry, RunRecord)
+            else _sweep_cell(entry, name, now)
+            for name in chosen
+        ]
+        for entry in shown
+    ]
     width = shutil.get_terminal_size().columns if reply.is_terminal else None
     if rows:
         reply.say("\n".join(columns(chosen, rows, width=width, whole=_WHOLE)))
@@ -145,7 +205,13 @@ def _print_table(
         reply.notice(f"{len(shown)} of {matching} runs; --limit 0 shows all")
 
 
-def _cell(record: RunRecord, name: str, now: float) -> str:
+def _cell(entry: RunRecord | SweepView, name: str, now: float) -> str:
+    if isinstance(entry, RunRecord):
+        return _run_cell(entry, name, now)
+    return _sweep_cell(entry, name, now)
+
+
+def _run_cell(record: RunRecord, name: str, now: float) -> str:
     match name:
         case "age":
             return format_age(now - parse_utc(record.created))
@@ -157,6 +223,32 @@ def _cell(record: RunRecord, name: str, now: float) -> str:
             # The job has a column of its own.
             return one_line(" ".join(o for o in record.overrides if not o.startswith("job=")))
     return one_line(format_value(_known(value_of(record, name))))
+
+
+def _line(view: SweepView) -> dict[str, Any]:
+    from brevetti_hydra.sweep.summary.table import sweep_line
+
+    return sweep_line(view)
+
+
+def _sweep_cell(view: SweepView, name: str, now: float) -> str:
+    """Write a sweep in a column of runs; "" where it has none."""
+    line = _line(view)
+    match name:
+        case "age":
+            return format_age(now - parse_utc(view.record.created))
+        case "state":
+            return f"{view.done}/{view.total} {view.state}"
+        case "job":
+            return one_line(f"sweep of {', '.join(view.record.jobs)}")
+        case "metrics":
+            best = {key: value for key, value in line["best"].items() if value is not None}
+            return format_metrics(best, most=_CELL_METRICS)
+        case "duration":
+            return format_duration(view.duration_s)
+        case "overrides":
+            return one_line(" ".join(o for o in view.record.overrides if not o.startswith("job=")))
+    return one_line(format_value(line.get(name)))
 
 
 def _known(value: Any) -> Any:

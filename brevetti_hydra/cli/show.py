@@ -1,4 +1,4 @@
-"""`brevetti-hydra show RUN`: what a run did and what it left."""
+"""`brevetti-hydra show RUN`: what a run did and what it left; of a sweep, its summary."""
 
 from __future__ import annotations
 
@@ -19,13 +19,22 @@ from brevetti_hydra.cli.text import (
     one_line,
     section,
 )
+from brevetti_hydra.errors import AmbiguousRunError, RunNotFoundError, SweepNotFoundError
 from brevetti_hydra.run.columns import flatten
 from brevetti_hydra.run.folders import runs_root
-from brevetti_hydra.run.history import find_run, read_record, read_snapshot
+from brevetti_hydra.run.history import (
+    find_run,
+    find_sweep_folder,
+    list_folders,
+    list_sweeps,
+    read_record,
+    read_snapshot,
+)
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from brevetti_hydra.cli.reply import Reply
     from brevetti_hydra.record import Attempt, RunRecord, Snapshot
@@ -38,8 +47,10 @@ _MOST_ARTIFACTS = 20
 
 def build_parser() -> CommandParser:
     """Describe the command's arguments."""
-    parser = CommandParser("show", "Show what a run did and what it left.")
-    parser.add_argument("run", metavar="RUN", help="id, its beginning, path, or 'last'")
+    parser = CommandParser("show", "Show what a run, or a sweep, did and what it left.")
+    parser.add_argument(
+        "run", metavar="RUN", help="id, its beginning, path, 'last', SWEEP or SWEEP/NUMBER"
+    )
     parser.add_argument("--origins", action="store_true", help="say of every setting who wrote it")
     parser.add_argument("--config", action="store_true", help="print the composed tree as YAML")
     add_root(parser)
@@ -48,7 +59,15 @@ def build_parser() -> CommandParser:
 
 def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     """Print the run; the answer holds its record and its snapshot."""
-    folder = find_run(arguments.run, runs_root(arguments.root))
+    root = runs_root(arguments.root)
+    if (sweep := _sweep(arguments.run, root)) is not None:
+        # Imported here: most runs are no sweeps.
+        from brevetti_hydra.cli.sweep_summary import look_at_sweep, say_sweep
+        from brevetti_hydra.sweep.folders import SweepFolder
+
+        say_sweep(look_at_sweep(SweepFolder(sweep)), reply, limit=None)
+        return 0
+    folder = find_run(arguments.run, root)
     record = read_record(folder)
     snapshot = read_snapshot(folder) if folder.snapshot.exists() else None
     if reply.json is not None:
@@ -58,6 +77,25 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     else:
         reply.say("\n\n".join(filter(None, _sections(folder, record, snapshot, arguments))))
     return 0
+
+
+def _sweep(text: str, root: Path) -> Path | None:
+    """Find the sweep that is meant, if none of the runs is: `last` is whatever is newest."""
+    sweeps = list_sweeps(root)
+    if text == "last":
+        runs = list_folders(root)
+        is_sweep = bool(sweeps) and (not runs or sweeps[0].removeprefix("sweep-") > runs[0])
+        return root / sweeps[0] if is_sweep else None
+    try:
+        find_run(text, root)
+    except AmbiguousRunError:
+        return None
+    except RunNotFoundError:
+        try:
+            return find_sweep_folder(text, root)
+        except SweepNotFoundError:
+            return None
+    return None
 
 
 def _document(folder: RunFolder, record: RunRecord, snapshot: Snapshot | None) -> dict[str, Any]:
@@ -119,6 +157,7 @@ def _head(folder: RunFolder, record: RunRecord) -> str:
         "note": record.note,
         "tags": " ".join(record.tags),
         "parent": record.parent,
+        "trial": _trial(record),
         "created": f"{record.created}  ({age} ago)",
         "duration": format_duration(record.duration_s),
         "seed": record.seed,
@@ -130,6 +169,10 @@ def _head(folder: RunFolder, record: RunRecord) -> str:
     }
     lines = _pairs({name: value for name, value in facts.items() if value not in {None, ""}})
     return section(f"run {folder.short_id}  {record.state.value}", lines)
+
+
+def _trial(record: RunRecord) -> str:
+    return f"{record.trial.number} of {record.trial.sweep}" if record.trial is not None else ""
 
 
 def _unwritten(record: RunRecord) -> str:

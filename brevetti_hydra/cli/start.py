@@ -22,7 +22,7 @@ from brevetti_hydra.errors import (
     StorageError,
 )
 from brevetti_hydra.record import RunState
-from brevetti_hydra.run.folders import runs_root
+from brevetti_hydra.run.folders import runs_root, sweep_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -218,9 +218,12 @@ def _summary(folder: RunFolder, record: RunRecord) -> list[str]:
 
 def _words_of(folder: RunFolder) -> str:
     """Give the words by which a command finds a run: its id, and where other runs lie its root."""
-    if folder.runs_root == runs_root():
+    root = folder.runs_root
+    if sweep_id_of(root.name):
+        root = root.parent  # a trial is found by its id from there, as any run is
+    if root == runs_root():
         return folder.short_id
-    return f"{folder.short_id} --root {format_command([printable(folder.runs_root)])}"
+    return f"{folder.short_id} --root {format_command([printable(root)])}"
 
 
 def _after(record: RunRecord) -> str:

@@ -1,11 +1,12 @@
-"""A line with `-m`: plan a sweep, and drive it."""
+"""A line with `-m`: plan a sweep, and drive it; a sweep that is taken up again is driven alike."""
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
-from brevetti_hydra.record import RunState
+from brevetti_hydra._text import plural
+from brevetti_hydra.cli.sweep_display import SweepDisplay
+from brevetti_hydra.cli.sweep_summary import say_sweep_ending
 from brevetti_hydra.sweep.driver import Driver
 from brevetti_hydra.sweep.launch.choice import open_launcher
 from brevetti_hydra.sweep.plan import plan_sweep, write_sweep
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from brevetti_hydra.cli.reply import Reply
-    from brevetti_hydra.config import Request
-    from brevetti_hydra.record import RunRecord
-    from brevetti_hydra.sweep.record import PlannedTrial
+    from brevetti_hydra.config import Argument, Request
+    from brevetti_hydra.sweep.opened import OpenSweep
+    from brevetti_hydra.sweep.policy import Policy
 
-__all__ = ["run_sweep"]
+__all__ = ["drive_sweep", "run_sweep"]
+
+_SIGNALLED = 128
 
 
 def run_sweep(request: Request, folder: Path, command: Sequence[str], reply: Reply) -> int:
@@ -41,16 +44,35 @@ def run_sweep(request: Request, folder: Path, command: Sequence[str], reply: Rep
 
         say_plan(plan, reply)
         return 0
-    sweep = write_sweep(plan)
-    states: Counter[str] = Counter()
+    return drive_sweep(write_sweep(plan), reply, secrets=plan.secrets)
 
-    def count(trial: PlannedTrial, record: RunRecord | None) -> None:
-        state = RunState.PLANNED if record is None else record.state
-        states[state.value] += 1
-        reply.say(f"{trial.number:5d}  {state.value:12}  {' '.join(trial.overrides)}")
 
-    launcher = open_launcher(sweep, secrets=plan.secrets, stdout_to_stderr=reply.json is not None)
-    ending = Driver(sweep, launcher, feed=open_feed(sweep), observers=[count]).drive()
-    reply.say(f"sweep {sweep.folder.short_id}: {dict(states)}")
-    reply.answer({"sweep": sweep.record, "folder": str(sweep.folder.root), "states": states})
-    return 0 if ending.is_good else 1
+def drive_sweep(
+    sweep: OpenSweep,
+    reply: Reply,
+    *,
+    policy: Policy | None = None,
+    secrets: Sequence[Argument] = (),
+) -> int:
+    """Run what is missing of a sweep, show it meanwhile, and sum it up.
+
+    Args:
+        sweep: The sweep.
+        reply: Takes the summary.
+        policy: What is tried again, and when it is enough; default: as planned.
+        secrets: Overrides that the plan does not hold, because they are secrets.
+
+    Returns:
+        The exit code: 0 only if every trial completed or was pruned.
+    """
+    planned = plural(sweep.record.trials or len(sweep.trials), "trial")
+    reply.notice(f"sweep {sweep.folder.short_id}: {planned} in {sweep.folder.name}")
+    launcher = open_launcher(sweep, secrets=secrets, stdout_to_stderr=reply.json is not None)
+    with SweepDisplay(sweep.folder, reply) as display:
+        feed = open_feed(sweep)
+        driver = Driver(sweep, launcher, policy=policy, feed=feed, observers=[display])
+        ending = driver.drive()
+    if ending.why is not None:
+        reply.notice(f"trials were left: {ending.why}")
+    code = say_sweep_ending(sweep.folder, reply)
+    return code if ending.signal_number is None else _SIGNALLED + ending.signal_number

@@ -148,8 +148,8 @@ class Capture:
             log: Where to copy to.
             masking: Takes secrets out.
             copier: Copies; it outlives the run where a child does that still prints.
-            write_above: Shows output on a terminal, so that it does not tear a progress bar; False
-                leaves that to us.
+            write_above: Shows output, so that it does not tear a progress bar, or keeps it from
+                being shown; False leaves that to us.
         """
         self._log = log
         self._write_above = write_above
@@ -260,8 +260,8 @@ class Capture:
             self._log.write(content)
         if stream.is_terminal:
             copy_size(stream.target, stream.reader)
-            if self._write_above is not None and self._write_above(content):
-                return
+        if self._write_above is not None and self._write_above(content):
+            return
         write_all(stream.target, content)
         self._open_line = None if content.endswith(b"\n") else stream
 

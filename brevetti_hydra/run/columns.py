@@ -59,6 +59,8 @@ _SPECIAL: dict[str, Callable[[RunRecord], Any]] = {
     "job": lambda record: record.job.name,
     "duration": lambda record: record.duration_s,
     "attempts": lambda record: len(record.attempts),
+    "sweep": lambda record: record.trial and record.trial.sweep,
+    "trial": lambda record: None if record.trial is None else record.trial.number,
 }
 
 
@@ -196,6 +198,8 @@ def flat_row(record: RunRecord) -> dict[str, Any]:
         "run_id": record.run_id,
         "folder": record.folder,
         "parent": record.parent,
+        "sweep": record.trial and record.trial.sweep,
+        "trial": None if record.trial is None else record.trial.number,
         "failure": record.failure and f"{record.failure.type}: {record.failure.message}",
     }
     for head in _FOLDED:

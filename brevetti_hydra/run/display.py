@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.record import RunRecord
     from brevetti_hydra.run.events import RunEvent
 
-__all__ = ["Display", "epochs_of", "observe"]
+__all__ = ["Display", "Muted", "epochs_of", "is_quiet", "observe"]
 
 _QUIET_VARIABLE = "BREVETTI_HYDRA_QUIET"
 
@@ -173,13 +173,29 @@ class _View(Protocol):
         """Show the last of it; a second call does nothing."""
 
 
+class Muted:
+    """Keeps what a run prints from being shown; it stands in run.log."""
+
+    def __call__(self, event: RunEvent) -> None:
+        """Show nothing."""
+
+    def write_above(self, content: bytes) -> bool:  # noqa: ARG002 - an observer's method
+        """Take the job's output."""
+        return True
+
+
+def is_quiet() -> bool:
+    """Tell whether the environment asks for no display (BREVETTI_HYDRA_QUIET=1)."""
+    return os.environ.get(_QUIET_VARIABLE, "") not in {"", "0"}
+
+
 def observe() -> tuple[Display, ...]:
     """Give the observers that a run has unless its caller chooses others.
 
     Returns:
         A display; none if the environment says BREVETTI_HYDRA_QUIET=1.
     """
-    if os.environ.get(_QUIET_VARIABLE, "") not in {"", "0"}:
+    if is_quiet():
         return ()
     return (Display(),)
 

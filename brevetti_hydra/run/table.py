@@ -22,19 +22,21 @@ __all__ = ["load_runs"]
 def load_runs(
     root: str | os.PathLike[str] | None = None, where: str | Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Read the records of all runs into a table, newest first, one row a run.
+    """Read the records of all runs into a table, newest first, one row a run or trial of a sweep.
 
     A record that cannot be read is left out, and logged as a warning.
 
     Args:
-        root: The folder of all runs; default: the environment's BREVETTI_HYDRA_RUNS, else `./runs`.
+        root: The folder of all runs, or of a sweep; default: the environment's
+            BREVETTI_HYDRA_RUNS, else `./runs`.
         where: Conditions as `brevetti-hydra runs --where` takes them, `"metrics.accuracy>0.9"`;
             several must all hold.
 
     Returns:
         The index is the run's short id. Columns: `state`, `job`, `created` (UTC), `duration_s`,
-        `tags`, `overrides`, ..., then one per metric and setting: `metrics.accuracy`,
-        `progress.loss`, `settings.model.hidden`. A run that lacks one has NaN or None there.
+        `tags`, `overrides`, `sweep` (its folder's name), `trial`, ..., then one per metric and
+        setting: `metrics.accuracy`, `progress.loss`, `settings.model.hidden`. A run that lacks one
+        has NaN or None there.
 
     Raises:
         MissingExtraError: pandas is not installed.
@@ -49,7 +51,11 @@ def load_runs(
     except ModuleNotFoundError as error:
         raise MissingExtraError("pandas", "examples", "load_runs()") from error
     logger = logging.getLogger("brevetti_hydra")
-    everything = list_runs(runs_root(root), on_damage=lambda _, error: logger.warning("%s", error))
+    everything = list_runs(
+        runs_root(root),
+        on_damage=lambda _, error: logger.warning("%s", error),
+        has_trials=True,
+    )
     records = select(everything, where)
     rows = [flat_row(record) for record in records]
     # The columns of an empty table are those that every run has.

@@ -38,9 +38,9 @@ def test_no_runs_yet(call: Callable[..., Any], runs_dir: Path) -> None:
     assert (0, "", "no runs in runs yet; start one: brevetti-hydra job=classifier\n") == call(
         "runs"
     )
-    assert {"root": str(runs_dir), "total": 0, "runs": []} == call("runs", "--json").document[
-        "result"
-    ]
+    assert {"root": str(runs_dir), "total": 0, "runs": [], "sweeps": []} == call(
+        "runs", "--json"
+    ).document["result"]
 
 
 def test_where_and_sort(call: Callable[..., Any], make_run: Callable[..., Any]) -> None:

@@ -43,7 +43,11 @@ def open_launcher(
         from brevetti_hydra.sweep.launch.processes import ProcessesLauncher
 
         return ProcessesLauncher(sweep, node, secrets=secrets)
+    from brevetti_hydra.run.display import Muted
     from brevetti_hydra.sweep.launch.inline import InlineLauncher
     from brevetti_hydra.sweep.trial import TrialRunner
 
-    return InlineLauncher(TrialRunner(sweep, secrets=secrets, stdout_to_stderr=stdout_to_stderr))
+    runner = TrialRunner(
+        sweep, secrets=secrets, observers=[Muted()], stdout_to_stderr=stdout_to_stderr
+    )
+    return InlineLauncher(runner)

@@ -69,9 +69,10 @@ def scale_of(
         is_result: A missing result has no place; a setting that is missing is unset.
         is_reversed: The least value stands at the head.
     """
-    present = [value for value in values if value is not None]
-    if present and all(_is_number(value) for value in present):
-        found = _numbers(name, values, present)
+    read = [_number(value) for value in values]
+    present = [value for value in read if value is not None]
+    if present and len(present) == sum(value is not None for value in values):
+        found = _numbers(name, read, present)
     else:
         found = _words(name, values)
     if is_reversed:
@@ -96,8 +97,8 @@ def value_label(value: Any) -> str:
     return str(value)
 
 
-def _numbers(name: str, values: Sequence[Any], present: Sequence[float]) -> Scale:
-    distinct = sorted(set(map(float, present)))
+def _numbers(name: str, values: Sequence[float | None], present: Sequence[float]) -> Scale:
+    distinct = sorted(set(present))
     is_discrete = len(distinct) <= _MOST_LABELS
     low, high = distinct[0], distinct[-1]
     by_log = is_log(distinct)
@@ -111,7 +112,7 @@ def _numbers(name: str, values: Sequence[Any], present: Sequence[float]) -> Scal
 
     labelled = distinct if is_discrete else _steps(low, high, by_log=by_log)
     ticks = _apart([(place(value), value_label(_whole(value))) for value in labelled])
-    positions = [None if value is None else place(float(value)) for value in values]
+    positions = [None if value is None else place(value) for value in values]
     return Scale(name, positions, ticks, is_discrete)
 
 
@@ -168,10 +169,15 @@ def _apart(ticks: list[tuple[float, str]]) -> list[tuple[float, str]]:
     return [*kept, last] if last != ticks[0] else kept
 
 
-def _is_number(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    return math.isfinite(value)
+def _number(value: Any) -> float | None:
+    """Read a number, also one that stands as it was written on the line."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _whole(value: float) -> float | int:

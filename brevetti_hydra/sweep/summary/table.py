@@ -24,6 +24,7 @@ __all__ = [
     "failures",
     "group_table",
     "sweep_fields",
+    "sweep_line",
     "trial_fields",
     "trial_table",
 ]
@@ -160,6 +161,27 @@ def sweep_fields(view: SweepView) -> dict[str, Any]:
     }
 
 
+def sweep_line(view: SweepView) -> dict[str, Any]:
+    """Give a sweep as one among runs, for programs."""
+    best = best_trials(view)[:1]
+    return {
+        "id": view.folder.short_id,
+        "folder": view.folder.name,
+        "created": view.record.created,
+        "state": view.state,
+        "jobs": list(view.record.jobs),
+        "total": view.total,
+        "counts": view.counts,
+        "best": {
+            each.name: value
+            for trial in best
+            for each, value in zip(view.objectives, trial.values, strict=False)
+        },
+        "duration_s": view.duration_s,
+        "overrides": list(view.record.overrides),
+    }
+
+
 def trial_fields(view: SweepView, trial: TrialView) -> dict[str, Any]:
     """Give one trial for programs."""
     planned = trial.planned
@@ -200,10 +222,17 @@ def _group_fields(group: Group) -> dict[str, Any]:
 
 
 def _further_metrics(view: SweepView, taken: Sequence[str]) -> list[str]:
-    """Name metrics that are worth a column beside the objectives: the first few outputs."""
-    names = dict.fromkeys(name for trial in view.trials for name in trial.metrics)
-    if not names and not taken:
-        names = dict.fromkeys(name for trial in view.trials for name in trial.progress)
+    """Name metrics that are worth a column beside the objectives: the first few that differ."""
+    found: dict[str, set[float]] = {}
+    for trial in view.trials:
+        for name, value in trial.metrics.items():
+            found.setdefault(name, set()).add(value)
+    if not found and not taken:
+        for trial in view.trials:
+            for name, value in trial.progress.items():
+                found.setdefault(name, set()).add(value)
+    has_one = len(view.trials) == 1
+    names = [name for name, values in found.items() if has_one or len(values) > 1]
     return [name for name in names if name not in taken][:_MOST_METRICS]
 
 

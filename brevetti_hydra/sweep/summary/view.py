@@ -7,7 +7,6 @@ of a sweep at work, by any number of readers.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +14,7 @@ from brevetti_hydra._clock import SYSTEM_CLOCK, Clock, parse_utc
 from brevetti_hydra.errors import RecordUnreadableError, RunNotFoundError
 from brevetti_hydra.record import Failure, RunState
 from brevetti_hydra.run.settling import settle
+from brevetti_hydra.sweep.drivers import drivers_at_work
 from brevetti_hydra.sweep.folders import SweepFolder
 from brevetti_hydra.sweep.opened import open_sweep
 from brevetti_hydra.sweep.record import PlannedTrial, SweepRecord
@@ -34,9 +34,6 @@ __all__ = [
     "read_trial",
     "view_trial",
 ]
-
-# A driver that is silent for longer than this is gone; it writes far more often.
-_DRIVER_SILENCE_S = 60.0
 
 
 class AttemptView(NamedTuple):
@@ -145,10 +142,10 @@ class SweepView(NamedTuple):
     @property
     def state(self) -> str:
         """`running`, `completed` (each, or pruned), `failed`, or `stopped`: some are left."""
+        if self.done == self.total:
+            return "completed"  # a driver that has not left yet has nothing to do
         if self.drivers or any(each.state is RunState.RUNNING for each in self.trials):
             return "running"
-        if self.done == self.total:
-            return "completed"
         failed = sum(trial.state is RunState.FAILED for trial in self.trials)
         return "failed" if self.done + failed == self.total else "stopped"
 
@@ -194,7 +191,7 @@ def read_sweep(
     planned = [numbered[number] for number in sorted(numbered)]
     trials = [read_trial(folder, each, record.objectives, clock=clock) for each in planned]
     return SweepView(
-        folder, record, tuple(trials), _count_drivers(folder, clock.now()), importances or {}
+        folder, record, tuple(trials), len(drivers_at_work(folder, clock)), importances or {}
     )
 
 
@@ -251,12 +248,3 @@ def objective_values(
     """
     found = (metrics.get(each.name, progress.get(each.name)) for each in objectives)
     return tuple(value if value is not None and math.isfinite(value) else None for value in found)
-
-
-def _count_drivers(folder: SweepFolder, now: float) -> int:
-    try:
-        with os.scandir(folder.drivers_dir) as entries:
-            beats = [entry.stat().st_mtime for entry in entries]
-    except OSError:
-        return 0
-    return sum(now - beat < _DRIVER_SILENCE_S for beat in beats)

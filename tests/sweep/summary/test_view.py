@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from brevetti_hydra.errors import RecordUnreadableError, SweepNotFoundError
 from brevetti_hydra.record import RunState
+from brevetti_hydra.sweep.drivers import sign_on
 from brevetti_hydra.sweep.finding import find_sweep, sweep_folders
 from brevetti_hydra.sweep.summary.ranking import best_trials, group_repeats, rank
 from brevetti_hydra.sweep.summary.view import read_sweep
@@ -53,16 +52,14 @@ def test_the_state_of_a_sweep(
 
 
 def test_a_sweep_with_a_driver_is_running(make_sweep: Callable[..., SweepFolder]) -> None:
-    """A fresh heartbeat of a driver makes a sweep a running one, an old one does not."""
+    """A driver at work makes a sweep a running one, until it has gone."""
     folder = make_sweep([DONE, PLANNED])
-    folder.drivers_dir.mkdir()
-    beat = folder.drivers_dir / "here-1"
-    beat.touch()
 
-    fresh = read_sweep(folder).state
-    os.utime(beat, (time.time() - 1000, time.time() - 1000))
+    with sign_on(folder):
+        driven = read_sweep(folder)
 
-    assert ("running", "stopped") == (fresh, read_sweep(folder).state)
+    assert ("running", 1) == (driven.state, driven.drivers)
+    assert "stopped" == read_sweep(folder).state
 
 
 def test_a_damaged_trial_hides_no_other(make_sweep: Callable[..., SweepFolder]) -> None:
