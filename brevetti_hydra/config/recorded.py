@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path as FilePath
 
+    from brevetti_hydra.config.models.fields import Shape
+    from brevetti_hydra.config.project import Project
     from brevetti_hydra.record import Snapshot
 
 # Versions at which there is nothing to migrate, where the project names no steps.
@@ -87,6 +89,8 @@ def compose_recorded(
     given: Sequence[Argument] = (),
     allow_lossy: bool = False,
     is_to_run: bool,
+    project: Project | None = None,
+    shapes: dict[str, Shape] | None = None,
 ) -> Composition:
     """Make a composition of a recorded tree alone; no YAML is read.
 
@@ -98,14 +102,16 @@ def compose_recorded(
         given: What the record does not hold, secrets, given again.
         allow_lossy: Take a record of an older version also where something is lost by it.
         is_to_run: Whether secrets are needed: without them a job can be looked at, not run.
+        project: The folder's project, where it is known already.
+        shapes: What `class_shapes` gave for the class, likewise.
 
     Raises:
         UsageError: Something is given that the record does hold.
         NewerConfigError: The record is of a newer version than known.
     """
-    composition = Composition(find_project(folder), folder)
+    composition = Composition(project or find_project(folder), folder)
     composition.job_class, composition.target = job_class, target
-    composition.shapes = class_shapes(job_class)
+    composition.shapes = shapes or class_shapes(job_class)
     config, origins = snapshot.config, snapshot.origins
     if composition.project.migrations is not None or snapshot.config_version not in _OF_TODAY:
         # Imported here: most records are of today.

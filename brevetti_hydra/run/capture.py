@@ -213,6 +213,7 @@ class Capture:
             tee.finish()
             if getattr(sys, name) is tee:
                 setattr(sys, name, original)
+        self._copier.hold(self._streams)
         for stream in self._streams:
             os.dup2(stream.saved, stream.number)
             os.close(stream.saved)
@@ -224,6 +225,7 @@ class Capture:
             self._end_line()
             _close_all(ended)
             self._is_sealed = True
+            self._copier.go_on(self._streams)
         _descriptors.release()
 
     def _take(self, number: int, target: int) -> None:

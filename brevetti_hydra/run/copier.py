@@ -87,6 +87,24 @@ class Copier:
         """Let the thread look again how long it may wait."""
         os.write(self._wake[1], b"w")
 
+    def hold(self, streams: Iterable[Copied]) -> None:
+        """Let the thread sleep whatever streams bring, until they `go_on`: they are about to end.
+
+        To wake it for each end would cost a run more than all of its output.
+        """
+        with self.lock:
+            for stream in streams:
+                if self._streams.get(stream.reader) is stream:
+                    self._poll.unregister(stream.reader)
+
+    def go_on(self, streams: Iterable[Copied]) -> None:
+        """Copy on what was held, and has not ended; the caller holds the lock."""
+        held = [each for each in streams if self._streams.get(each.reader) is each]
+        for stream in held:
+            self._poll.register(stream.reader, 1)
+        if held and not self._is_epoll:
+            self.wake()
+
     def copy_rest(self, streams: Iterable[Copied], longest_s: float) -> list[Copied]:
         """Copy what streams have brought until now; the caller holds the lock.
 

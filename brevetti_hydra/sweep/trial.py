@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra._clock import SYSTEM_CLOCK
 from brevetti_hydra.config import Validated, find_project, validate
+from brevetti_hydra.config.models.job_shapes import class_shapes
 from brevetti_hydra.config.recorded import compose_recorded, recorded_nodes, recorded_tree
 from brevetti_hydra.config.safety.targets import load_target
 from brevetti_hydra.config.secrets import held_secrets
@@ -185,6 +186,8 @@ class TrialRunner:
             Path(self._sweep.record.start_folder),
             given=self._secrets,
             is_to_run=True,
+            project=self._project,
+            shapes=self._workplace.once(("shapes", job_class), partial(class_shapes, job_class)),
         )
         validated, problem = _validated(composition)
         nodes = ReservedNodes(validated.job, validated.platform, validated.run)
