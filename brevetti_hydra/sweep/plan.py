@@ -140,7 +140,7 @@ class _Planner:
         if head.problems:
             raise ConfigErrors(head.problems)
         job_class = head.composition.job_class
-        objectives = _objectives(head.sweep, job_class)
+        objectives = _objectives(head.sweep, [job_class])
         check_search(head.axes, head.search, head.sweep, objectives)
         found = plan_search(
             head.axes,
@@ -182,7 +182,7 @@ class _Planner:
             jobs=names,
             varied=head.axes.keys,
             trials=None,
-            objectives=_objectives(head.sweep, first.composition.job_class),
+            objectives=_objectives(head.sweep, [*self._classes.values()]),
             sweep=head.sweep.model_dump(mode="json"),
             launcher=head.launcher.model_dump(mode="json"),
             hydra_launcher=read_hydra_launcher(head.composition.hydra.tree, head.launcher),
@@ -294,10 +294,13 @@ def _varied(composed: Composed, point: Point, axes: Axes) -> Iterator[tuple[str,
             yield key, argument.shown.partition("=")[2]
 
 
-def _objectives(node: SweepNode, job_class: Any) -> tuple[Objective, ...]:
-    names = node.objective if node.objective is not None else job_class.objective
+def _objectives(node: SweepNode, classes: Sequence[type[Job]]) -> tuple[Objective, ...]:
+    """Give what a sweep optimises; jobs that differ in that are compared by nothing."""
+    wanted = {(each.objective, each.direction) for each in classes}
+    own, way = wanted.pop() if len(wanted) == 1 else (None, "minimize")
+    names = node.objective if node.objective is not None else own
     names = [names] if isinstance(names, str) else list(names or [])
-    ways = node.direction if node.direction is not None else job_class.direction
+    ways = node.direction if node.direction is not None else way
     ways = [ways] * len(names) if isinstance(ways, str) else list(ways)
     if len(ways) != len(names):
         found = f"{plural(len(ways), 'value')} for {plural(len(names), 'objective')}"

@@ -191,6 +191,16 @@ def test_keys_name_job_settings_and_repeat(project: Path) -> None:
     assert plan.trials[2].key == again.trials[0].key
 
 
+def test_jobs_with_other_objectives_are_compared_by_none(project: Path) -> None:
+    """A sweep over jobs has an objective only if they share it, or if the line names it."""
+    found = [
+        [each.name for each in planned(*line).record.objectives]
+        for line in (["job=one"], ["job=one,two"], ["job=one,two", "sweep.objective=score"])
+    ]
+
+    assert [["loss"], [], ["score"]] == found
+
+
 def test_points_that_are_the_same_run_once(project: Path) -> None:
     """What is there already is left out and told, however it is written."""
     plan = planned("job=one", "lr=1,1.0,2", "epochs=5,6")

@@ -62,7 +62,7 @@ def trial_table(view: SweepView) -> Table:
     """Give a row for each trial, the best first: results, what varied, further metrics."""
     trials = rank(view)
     names = [each.name for each in view.objectives]
-    varied = list(view.record.varied)
+    varied = [key for key in view.record.varied if key != "job"]
     further = _further_metrics(view, names)
     has_jobs = len(view.record.jobs) > 1
     has_attempts = any(len(trial.attempts) > 1 for trial in trials)
@@ -84,11 +84,11 @@ def trial_table(view: SweepView) -> Table:
 
 
 def group_table(view: SweepView) -> Table | None:
-    """Give a row for each setting that was repeated; None where none was."""
-    groups = group_repeats(view)
+    """Give a row for each setting that was repeated; None where none was, or for no objective."""
+    groups = group_repeats(view) if view.objectives else []
     if not groups:
         return None
-    keys = list(dict.fromkeys(key for group in groups for key in group.varied))
+    keys = list(dict.fromkeys(key for group in groups for key in group.varied if key != "job"))
     columns = ["completed"]
     for each in view.objectives:
         columns += [f"{each.name} mean", "± sd", "least", "greatest"]
@@ -124,7 +124,8 @@ def csv_text(view: SweepView) -> str:
     names = [each.name for each in view.objectives]
     metrics = list(dict.fromkeys(name for trial in trials for name in trial.metrics))
     progress = list(dict.fromkeys(name for trial in trials for name in trial.progress))
-    columns = ["number", "id", "state", "job", *names, *view.record.varied]
+    varied = [key for key in view.record.varied if key != "job"]
+    columns = ["number", "id", "state", "job", *names, *varied]
     columns += [*(f"metrics.{name}" for name in metrics), *(f"progress.{n}" for n in progress)]
     columns += ["epoch", "seed", "repeat", "attempts", "ended", "duration_s", "failure", "folder"]
     lines = io.StringIO()
@@ -134,7 +135,7 @@ def csv_text(view: SweepView) -> str:
         planned = trial.planned
         row = [planned.number, trial.short_id, trial.state.value, planned.job]
         row += [*(trial.values or [None] * len(names))]
-        row += [planned.varied.get(key) for key in view.record.varied]
+        row += [planned.varied.get(key) for key in varied]
         row += [trial.metrics.get(name) for name in metrics]
         row += [trial.progress.get(name) for name in progress]
         row += [trial.epoch, planned.seed, planned.repeat, len(trial.attempts), trial.ended]
