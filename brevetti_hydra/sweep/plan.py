@@ -126,9 +126,7 @@ class _Planner:
         if self._first is None:
             message = "a sweep has a point"
             raise ValueError(message)
-        record = self._record(
-            head, self._first, [trial.job for trial in self._trials], command, clock
-        )
+        record = self._record(head, [trial.job for trial in self._trials], command, clock)
         record = record.model_copy(update={"trials": len(self._trials)})
         return self._planned(head, record, self._first, self._bases.frozen)
 
@@ -153,7 +151,7 @@ class _Planner:
         )
         first = Composed(*found.first, 0)
         self._classes = dict(found.classes)
-        record = self._record(head, first, [stem.job for stem in found.stems], command, clock)
+        record = self._record(head, [stem.job for stem in found.stems], command, clock)
         record = record.model_copy(
             update={
                 "trials": found.trials,
@@ -166,7 +164,7 @@ class _Planner:
         return self._planned(head, record, first, found.bases)
 
     def _record(
-        self, head: Head, first: Composed, jobs: Sequence[str], command: Sequence[str], clock: Clock
+        self, head: Head, jobs: Sequence[str], command: Sequence[str], clock: Clock
     ) -> SweepRecord:
         sweep_id, now = new_run_id(), clock.now()
         names = tuple(dict.fromkeys(jobs))
