@@ -78,10 +78,9 @@ def look_at_sweep(folder: SweepFolder) -> SweepView:
     if view.record.search is None:
         return view
     # Imported here: most sweeps are no searches, and Optuna takes its time.
-    from brevetti_hydra.sweep.opened import open_sweep
     from brevetti_hydra.sweep.searching import read_importances
 
-    return view._replace(importances=read_importances(open_sweep(folder)))
+    return view._replace(importances=read_importances(folder))
 
 
 def say_sweep(view: SweepView, reply: Reply, *, limit: int | None) -> None:

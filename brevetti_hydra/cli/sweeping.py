@@ -69,7 +69,7 @@ def drive_sweep(
     reply.notice(f"sweep {sweep.folder.short_id}: {planned} in {sweep.folder.name}")
     launcher = open_launcher(sweep, secrets=secrets, stdout_to_stderr=reply.json is not None)
     with SweepDisplay(sweep.folder, reply) as display:
-        feed = open_feed(sweep)
+        feed = open_feed(sweep, secrets=secrets)
         driver = Driver(sweep, launcher, policy=policy, feed=feed, observers=[display])
         ending = driver.drive()
     if ending.why is not None:
