@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brevetti_hydra._text import plural
 from brevetti_hydra.cli.arguments import LineParser
 from brevetti_hydra.completion.keep import keep_settings
 from brevetti_hydra.errors import BrevettiHydraError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.cli.reply import Reply
     from brevetti_hydra.config import Composition, Request
     from brevetti_hydra.config.explaining.explanation import Explanation
+    from brevetti_hydra.config.opened import Opened
 
 __all__ = ["build_parser", "execute"]
 
@@ -45,7 +47,7 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     request: Request = arguments.request
     if request.flags.json is not None:
         reply.json = request.flags.json
-    composition = _composed(request)
+    composition = _composed(request, reply)
     explanations, problems = _explained(composition, request.keys)
     if explanations and reply.json is None:
         reply.say(explanations_text(explanations))
@@ -59,16 +61,36 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     return max((problem.exit_code for problem in problems), default=0)
 
 
-def _composed(request: Request) -> Composition:
+def _composed(request: Request, reply: Reply) -> Composition:
     # Imported here: `--help` needs nothing of it.
     from brevetti_hydra.config import compose
+    from brevetti_hydra.config.opened import Opened
     from brevetti_hydra.job import Job
     from brevetti_hydra.opening import read_info
 
     folder = Path.cwd()
-    composition = compose(request, folder=folder, base=Job, info=read_info(request, folder))
+    info = read_info(request, folder)
+    opened = Opened(request, folder)
+    if request.flags.multirun:
+        request = _first_trial(request, opened, reply)
+    composition = compose(request, folder=folder, base=Job, info=info, opened=opened)
     keep_settings(composition.job_class, composition.target, folder)
     return composition
+
+
+def _first_trial(request: Request, opened: Opened, reply: Reply) -> Request:
+    """Give the line of a sweep's first trial, and say what the others have."""
+    from brevetti_hydra.sweep.axes import read_axes
+
+    axes = read_axes(request, opened.search.repository.get_group_options, opened.project.budget)
+    point = axes.first()
+    for axis in axes.axes:
+        keys = ", ".join(f"'{key}'" for key in axis.keys)
+        told = f"the first of {plural(len(axis.choices), 'choice')}"
+        if not axis.choices:
+            told = "what it is before a search chooses"
+        reply.notice(f"{axis.origin.label}: trials differ in {keys}; explained is {told}")
+    return request._replace(arguments=(*point.arguments, *axes.of_sweep))
 
 
 def _explained(

@@ -196,6 +196,35 @@ def test_lines_fit_into_a_terminal(width: int) -> None:
     assert "label = x" == lines[0]
 
 
+def test_of_a_sweep_the_first_trial_is_explained(call: Callable[..., Any]) -> None:
+    """What varies is told with its axis, and its value is the first trial's."""
+    Path("conf/brevetti.yaml").write_text("", encoding="utf-8")
+    line = [
+        "job=hello,brevetti_hydra.jobs.hello:Hello",
+        "greeting=hi,you",
+        "run.seed=interval(1,3)",
+    ]
+
+    answer = call("explain", "-m", *line, "greeting", "run.seed")
+
+    assert (0, True) == (answer.code, answer.out.startswith("greeting = hi  str"))
+    assert "run.seed = 0" in answer.out
+    assert [
+        (
+            "argument 2: job=hello,brevetti_hydra.jobs.hello:Hello: trials differ in 'job';"
+            " explained is the first of 2 choices"
+        ),
+        (
+            "argument 3: greeting=hi,you: trials differ in 'greeting';"
+            " explained is the first of 2 choices"
+        ),
+        (
+            "argument 4: run.seed=interval(1,3): trials differ in 'run.seed';"
+            " explained is what it is before a search chooses"
+        ),
+    ] == answer.err.splitlines()
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
