@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brevetti_hydra.cli.first_point import first_point
 from brevetti_hydra.completion.keep import keep_settings
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def _answer(request: Request, folder: Path, reply: Reply) -> int:
     from brevetti_hydra.job import Job
     from brevetti_hydra.opening import read_info
 
+    request = first_point(request, folder)
     compositions: list[Composition] = []
 
     def composed() -> Composition:

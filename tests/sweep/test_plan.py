@@ -278,3 +278,16 @@ def test_a_dry_run_shows_the_trials(project: Path, capfd: pytest.CaptureFixture[
     ]
     assert (0, expected) == (code, capfd.readouterr().out.splitlines())
     assert not (project / "runs").exists()
+
+
+def test_what_is_asked_of_a_sweep_s_line_is_told_of_its_first_point(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """`--cfg` and `explain` show the first point, with the nodes of the sweep."""
+    line = ["-m", "job=one", "lr=2,3", "sweep.repeat=4"]
+
+    codes = [main([*line, "--cfg", "job", "-p", "lr"]), main(["explain", *line, "sweep.repeat"])]
+
+    expected = ["# @package lr", "2", "sweep.repeat = 4  int (>= 1)  "]
+    found = capfd.readouterr().out.splitlines()
+    assert ([0, 0], expected) == (codes, [*found[:2], found[2][: len(expected[2])]])
