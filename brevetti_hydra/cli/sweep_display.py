@@ -104,7 +104,8 @@ class SweepDisplay:
 
     def ended(self, view: SweepView, trial: TrialView) -> None:
         """Show a trial that has ended as a line, where there is no live view."""
-        self._reply.stream(trial_fields(view, trial))
+        if self._reply.json == "lines":
+            self._reply.stream(trial_fields(view, trial))
         if self._live is not None or self._stream is None:
             return
         with suppress(OSError, ValueError):

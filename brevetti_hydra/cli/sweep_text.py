@@ -75,7 +75,7 @@ def counts_text(view: SweepView) -> str:
     counts = view.counts
     if len(counts) == 1:
         return f"{plural(view.total, 'trial')} {next(iter(counts))}"
-    return ", ".join(f"{count} {state}" for state, count in reversed(counts.items()))
+    return ", ".join(f"{count} {state}" for state, count in counts.items())
 
 
 def best_text(view: SweepView) -> str:

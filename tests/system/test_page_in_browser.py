@@ -12,10 +12,15 @@ import pytest
 
 from brevetti_hydra.interfaces.charts import confusion_matrix, learning_curve
 from brevetti_hydra.interfaces.page import Page
+from brevetti_hydra.record import RunState
+from brevetti_hydra.sweep.summary.page import render_page
+from brevetti_hydra.sweep.summary.view import read_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from brevetti_hydra.sweep.folders import SweepFolder
 
 HOSTILE = "</script><script>document.title='hacked'</script><img src=x onerror=\"document.title='hacked'\">"
 FLAGS = (
@@ -153,3 +158,32 @@ def test_charts_fetch_nothing(show: Callable[[str], Shown], server: tuple[str, l
 
     assert ([], False) == (asked, "hacked'\"" in shown.dom.split("<script")[0])
     assert "<title>fetches</title>" in shown.dom
+
+
+def test_the_summary_of_a_sweep_is_drawn(
+    make_sweep: Callable[..., SweepFolder], show: Callable[[str], Shown]
+) -> None:
+    """Every chart of it is: with two objectives, hostile names, failed and pruned trials."""
+    ends = [
+        {
+            "varied": {"lr": 10.0**-index, HOSTILE: index % 2 == 0, "kind.a[0]": f"k{index % 3}"},
+            "metrics": {"accuracy": index / 10, "latency": 1.0 + index**2},
+        }
+        for index in range(8)
+    ]
+    ends += [
+        {"varied": {"lr": 0.5}, "state": RunState.FAILED},
+        {"varied": {"lr": 0.6}, "state": RunState.PRUNED, "progress": {"accuracy": 0.2}},
+    ]
+    view = read_sweep(make_sweep(ends, {"accuracy": "maximize", "latency": "minimize"}))
+
+    page = render_page(view._replace(importances={"lr": 0.7, HOSTILE: 0.3}), now=1_800_000_000.0)
+    shown = show(page)
+
+    assert ([], 6, 6) == (
+        shown.console,
+        page.count("data-chart="),
+        len(re.findall(r"<svg\b", shown.dom)),
+    )
+    assert 'data-drawn="6"' in shown.dom
+    assert "<title>hacked</title>" not in shown.dom

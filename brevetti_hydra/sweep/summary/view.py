@@ -36,6 +36,13 @@ __all__ = [
 ]
 
 
+# In what order they are told: what is done, what went wrong, what is still to come.
+_TOLD = (
+    *(RunState.COMPLETED, RunState.PRUNED, RunState.FAILED, RunState.INTERRUPTED, RunState.LOST),
+    *(RunState.RUNNING, RunState.CREATED, RunState.PLANNED),
+)
+
+
 class AttemptView(NamedTuple):
     """One process of a trial.
 
@@ -127,8 +134,8 @@ class SweepView(NamedTuple):
 
     @property
     def counts(self) -> dict[str, int]:
-        """State -> how many trials, in the order of a trial's life; states of none left out."""
-        counts = dict.fromkeys(RunState, 0)
+        """State -> how many trials, those that are done first; states of none left out."""
+        counts = dict.fromkeys(_TOLD, 0)
         for trial in self.trials:
             counts[trial.state] += 1
         counts[RunState.PLANNED] += self.total - len(self.trials)
