@@ -33,6 +33,7 @@ class Ranks(Job):
             rdzv_backend="c10d",
             rdzv_endpoint="localhost:0",
             local_addr="localhost",
+            run_id=self.id,
             max_restarts=0,
             # SIGTERM and SIGINT stay with the run, which asks rank 0 to end at its next report.
             signals_to_handle="SIGQUIT",

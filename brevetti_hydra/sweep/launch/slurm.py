@@ -101,8 +101,11 @@ class SlurmLauncher:
 
     @property
     def room(self) -> int:
-        """As many as run at once in a search, which learns from each; else everything."""
-        most = _MOST_QUEUED if self._record.search is None else self._workers
+        """As many as run at once where each may be the last, or the next; else everything."""
+        node = self._record.sweep
+        limits = (node["max_failures"], node["max_time_s"], self._record.search)
+        is_open = node["on_failure"] == "stop" or any(limit is not None for limit in limits)
+        most = self._workers if is_open else _MOST_QUEUED
         return max(0, most - len(self._jobs) - len(self._buffer))
 
     def submit(self, tasks: Sequence[Task]) -> None:

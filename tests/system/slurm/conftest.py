@@ -54,6 +54,9 @@ PartitionName=debug Nodes=n1,n2 Default=YES MaxTime=INFINITE PriorityTier=1 Grac
 PartitionName=urgent Nodes=n1,n2 MaxTime=INFINITE PriorityTier=9
 """
 
+# A job that is started sooner after it was queued again is refused by its node.
+_HOLD_S = 2.5
+
 
 class Cluster:
     """A SLURM that runs as long as the test session; its commands need its `environment`."""
@@ -106,12 +109,15 @@ class Cluster:
 
     def wait_for(self, holds: Callable[[], object]) -> None:
         """Wait until something holds; jobs that were queued again need not wait two minutes."""
+        held: dict[str, float] = {}
 
         def hurried() -> object:
             for line in self.must("squeue", "-h", "-r", "-t", "PD", "-o", "%i %r").splitlines():
                 job, reason = line.split()
-                if reason == "BeginTime":
-                    # Held, so that the node forgets the job; here it is gone when it is seen.
+                if reason != "BeginTime":
+                    continue
+                # Held until the node has forgotten the job; here that takes a second at most.
+                if time.monotonic() - held.setdefault(job, time.monotonic()) > _HOLD_S:
                     self.must("scontrol", "update", f"JobId={job}", "StartTime=now")
             return holds()
 
