@@ -169,9 +169,9 @@ class SearchNode(_Node):
     ] = Field(NoPruner(), description="what ends hopeless trials early")
 
 
-# Which key belongs to which kinds of launchers; the others belong to all.
+# Which key belongs to which kinds of launchers; the others belong to all, and `workers` to those of
+# Hydra, too.
 _KINDS_OF_KEYS = {
-    "workers": ("processes", "slurm"),
     "memory_mb": ("processes", "slurm"),
     "trials_per_worker": ("processes",),
     "partition": ("slurm",),
@@ -224,5 +224,5 @@ class LauncherNode(_Node):
         if kind is None or kind in kinds or value == cls.model_fields[name].default:
             return value
         owners = " or ".join(f"launcher={owner}" for owner in kinds)
-        message = f"belongs to {owners}, but the launcher is '{kind}'"
+        message = f"it belongs to {owners}, but the launcher is '{kind}'"
         raise ValueError(message)

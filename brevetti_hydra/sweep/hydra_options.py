@@ -38,10 +38,11 @@ def read_hydra_launcher(hydra: Node | None, launcher: LauncherNode) -> dict[str,
         RefusedHydraKeyError: A sweeper plugin is chosen.
         UnknownOptionError: No such launcher is installed.
         UnknownSettingError, InvalidSettingError: The launcher has no such option, or it does not
-            take its value.
+            take its value; or several workers are asked for, and no launcher has them.
         UsageError: A launcher of ours is chosen as well.
     """
     if hydra is None:
+        _refuse_workers(launcher)
         return None
     _refuse_sweeper(hydra)
     node, choice = hydra.at(("launcher",)), hydra.at(("launcher", CHOICE))
@@ -53,6 +54,7 @@ def read_hydra_launcher(hydra: Node | None, launcher: LauncherNode) -> dict[str,
                 where=each.origin.place(),
                 hint="choose one: hydra/launcher=joblib",
             )
+        _refuse_workers(launcher)
         return None
     if launcher.kind != "inline":
         raise UsageError(
@@ -64,6 +66,16 @@ def read_hydra_launcher(hydra: Node | None, launcher: LauncherNode) -> dict[str,
     options = {key: each.plain() for key, each in given.items()}
     _check(str(choice.value), choice, options, given)
     return {"name": str(choice.value), "options": options}
+
+
+def _refuse_workers(launcher: LauncherNode) -> None:
+    """Refuse several trials at once where they run one after the other."""
+    if launcher.kind == "inline" and (launcher.workers or 1) > 1:
+        raise InvalidSettingError(
+            f"'launcher.workers={launcher.workers}' has no effect: the trials run in this process",
+            key=("launcher", "workers"),
+            hint="add launcher=processes",
+        )
 
 
 def _refuse_sweeper(hydra: Node) -> None:

@@ -82,7 +82,9 @@ def test_each_trial_starts_its_ranks(project: Path) -> None:
     trials = sorted(sweep.glob("0*"))
     assert 0 == process.returncode, text
     assert [[0, 1], [0, 1]] == [_epochs(trial) for trial in trials]
-    losses = [RunRecord.model_validate_json((t / "record.json").read_bytes()).progress for t in trials]
+    losses = [
+        RunRecord.model_validate_json((t / "record.json").read_bytes()).progress for t in trials
+    ]
     assert losses[0]["loss"] != losses[1]["loss"]
 
 
@@ -122,7 +124,9 @@ def test_a_rank_that_fails_fails_the_run(project: Path) -> None:
     """An error in one rank ends all of them, and the run as failed."""
     script = project / "ranks.py"
     text = script.read_text()
-    script.write_text(text.replace("torch.manual_seed(dist.get_rank())", "1 / (dist.get_rank() - 1)"))
+    script.write_text(
+        text.replace("torch.manual_seed(dist.get_rank())", "1 / (dist.get_rank() - 1)")
+    )
     process = _start(project, "job=ranks")
     text, _ = process.communicate(timeout=180)
     record = _record(project)
