@@ -108,6 +108,9 @@ class StatusResult(_Value):
     best: list[int]
     left_s: float | None = Field(description="an estimate, while it runs")
     running: list[RunningFields]
+    queue: dict[str, int] = Field(
+        description="what SLURM says: 'pending (Priority)' -> trials; {} without a scheduler"
+    )
 
 
 class SweepLine(_Value):

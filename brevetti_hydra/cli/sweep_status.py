@@ -59,9 +59,22 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     if arguments.follow:
         view = _follow(watch, view, reply)
     now = SYSTEM_CLOCK.now()
-    reply.say("\n".join(one_line(line) for line in _lines(view, now)))
-    reply.answer(_fields(view, now))
+    queue = _queue(view, reply)
+    reply.say("\n".join(one_line(line) for line in _lines(view, now, queue)))
+    reply.answer({**_fields(view, now), "queue": queue})
     return 0
+
+
+def _queue(view: SweepView, reply: Reply) -> dict[str, int]:
+    """Ask the scheduler, where there is one; what it does not answer is no error of a sweep."""
+    from brevetti_hydra.errors import LauncherError
+    from brevetti_hydra.sweep.launch.choice import queue_of
+
+    try:
+        return queue_of(view.folder, view.record)
+    except LauncherError as error:
+        reply.notice(f"warning: {error.message}")
+        return {}
 
 
 def _follow(watch: SweepWatch, view: SweepView, reply: Reply) -> SweepView:
@@ -78,7 +91,7 @@ def _follow(watch: SweepWatch, view: SweepView, reply: Reply) -> SweepView:
     return view
 
 
-def _lines(view: SweepView, now: float) -> Iterator[str]:
+def _lines(view: SweepView, now: float, queue: dict[str, int]) -> Iterator[str]:
     yield headline(view)
     running = [trial for trial in view.trials if trial.state is RunState.RUNNING]
     for trial in running[:_MOST_RUNNING]:
@@ -86,6 +99,7 @@ def _lines(view: SweepView, now: float) -> Iterator[str]:
     if len(running) > _MOST_RUNNING:
         yield f"  and {len(running) - _MOST_RUNNING} more"
     facts: dict[str, Any] = {"best": best_text(view)}
+    facts["queue"] = ", ".join(f"{count} {state}" for state, count in queue.items())
     if view.state == "running":
         facts["left"] = format_duration(time_left_s(view, now))
         if view.drivers > 1:

@@ -10,10 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from brevetti_hydra.config import Argument
+    from brevetti_hydra.sweep.folders import SweepFolder
     from brevetti_hydra.sweep.launch.base import Launcher
     from brevetti_hydra.sweep.opened import OpenSweep
+    from brevetti_hydra.sweep.record import SweepRecord
 
-__all__ = ["open_launcher"]
+__all__ = ["open_launcher", "queue_of"]
 
 
 def open_launcher(
@@ -51,3 +53,21 @@ def open_launcher(
         sweep, secrets=secrets, observers=[Muted()], stdout_to_stderr=stdout_to_stderr
     )
     return InlineLauncher(runner)
+
+
+def queue_of(folder: SweepFolder, record: SweepRecord) -> dict[str, int]:
+    """Count what the scheduler of a sweep's launcher says of its trials, where it has one.
+
+    Returns:
+        `pending (Priority)`, `running` and so on -> trials; empty without a scheduler.
+
+    Raises:
+        LauncherError: The scheduler does not answer, or is that of another machine.
+    """
+    if record.hydra_launcher is not None or record.launcher.get("kind") != "slurm":
+        return {}
+    from collections import Counter
+
+    from brevetti_hydra.sweep.launch.slurm import job_states
+
+    return dict(Counter(job_states(folder).values()))

@@ -238,14 +238,14 @@ class SlurmLauncher:
 
 
 def job_states(folder: SweepFolder) -> dict[int, str]:
-    """Ask the scheduler for the trials of a sweep: number -> 'pending (Priority)', 'running'.
+    """Ask the scheduler for the trials of a sweep that wait or run: 'pending (Priority)'.
 
     Raises:
         LauncherError: There is no SLURM here, or it does not answer.
     """
     queued = _queue_of(folder).jobs()
-    jobs = _submitted(folder)
-    return {n: str(queued[job]) for n, job in jobs.items() if job in queued}
+    live = {job: str(found) for job, found in queued.items() if not found.is_ended}
+    return {number: live[job] for number, job in _submitted(folder).items() if job in live}
 
 
 def cancel_jobs(folder: SweepFolder, *, at_once: bool) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -228,8 +229,11 @@ def test_trials_need_no_driver(cluster: Any, sweep: Callable[..., Sweep]) -> Non
     cluster.wait_for(lambda: running.epoch(0))
     os.kill(running.driver.pid, signal.SIGKILL)
     told = job_states(running.folder)
+    status, _ = running.start("sweep", "status", "last").communicate()
     cluster.wait_for(lambda: running.states() == [[RunState.COMPLETED]] * 3)
     assert {0: "running", 1: "running", 2: "pending (JobArrayTaskLimit)"} == told
+    [line] = [line.strip() for line in status.splitlines() if "queue" in line]
+    assert {"queue", "2 running", "1 pending (JobArrayTaskLimit)"} == set(re.split(r"  +|, ", line))
 
 
 def test_all_jobs_can_be_cancelled(cluster: Any, sweep: Callable[..., Sweep]) -> None:
