@@ -57,7 +57,12 @@ def run_harness(tree: Path, trials: int) -> Swept:
     command += ["launcher=processes", "launcher.workers=2"]
     begin = time.perf_counter()
     process = subprocess.Popen(
-        command, cwd=tree, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        command,
+        cwd=tree,
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     peaks: list[float] = [0.0]
     watch = threading.Thread(target=_watch, args=(process.pid, peaks))

@@ -239,6 +239,42 @@ def test_a_worker_can_be_replaced_after_some_trials(project: Path) -> None:
     assert 3 == len(set(pids(sweep)))
 
 
+def test_what_waits_behind_a_long_trial_is_done_by_another(project: Path, tmp_path: Path) -> None:
+    """A worker with short trials has its next one at hand, but keeps it from nobody."""
+    sweep = plan(project, "nothing", "wait", line=("sweep.repeat=12",))
+    short = [trial for trial in sweep.trials if trial.varied["work"] == "nothing"]
+    (long, *_) = (trial for trial in sweep.trials if trial.varied["work"] == "wait")
+    waiting = [Task(trial, 1) for trial in [*short[:7], long, *short[7:]]]
+    ended: list[Ended] = []
+    with launched(sweep, workers=2) as launcher:
+        while len(ended) < len(short):
+            while waiting and launcher.room:
+                launcher.submit([waiting.pop(0)])
+            ended += launcher.wait(1)
+
+        assert [Ended(trial.number) for trial in short] == sorted(ended)
+        (tmp_path / "go").touch()
+        assert [Ended(long.number)] == launcher.wait(30)
+        # The worker finds that what it had at hand is done, and tells nobody a second time.
+        assert [] == launcher.wait(0.3)
+
+    done = [*short, long]
+    found = [settle(trial.run_folder(sweep.folder)) for trial in done]
+    expected = [("completed", 1)] * 13
+    assert expected == [(record.state.value, len(record.attempts)) for record in found]
+
+
+def test_where_failures_end_a_sweep_no_trial_is_at_hand(project: Path) -> None:
+    """Else one more would begin before the driver knew."""
+    lines = [(), ("sweep.on_failure=stop",), ("sweep.max_failures=1",), ("sweep.max_time_s=9",)]
+    rooms = []
+    for line in lines:
+        with launched(plan(project, "nothing", "look", line=line), workers=3) as launcher:
+            rooms.append(launcher.room)
+
+    assert [6, 3, 3, 3] == rooms
+
+
 def test_stopping_asks_a_trial_to_end(project: Path, tmp_path: Path) -> None:
     """It ends as after SIGTERM, and what has not begun is given back; each is told of once."""
     sweep = plan(project, "wait", "nothing")
