@@ -129,7 +129,7 @@ def _axes(request: Request, opened: Opened) -> Axes:
 
 def _composed(of_sweep: Sequence[Argument]) -> tuple[Argument, ...]:
     """Leave out what Hydra's sweeper would be given: it has become axes."""
-    return tuple(each for each in of_sweep if not each.key.startswith("hydra.sweeper"))
+    return tuple(each for each in of_sweep if not each.key.startswith("hydra.sweeper.params"))
 
 
 def _problems_of(

@@ -22,6 +22,7 @@ __all__ = ["read_hydra_launcher"]
 
 # What Hydra runs trials by when nobody chooses: one after the other, which is ours as well.
 _NONE = ("basic", None)
+_OF_SWEEPER = frozenset({CHOICE, "max_batch_size", "params"})
 
 
 def read_hydra_launcher(hydra: Node | None, launcher: LauncherNode) -> dict[str, Any] | None:
@@ -32,7 +33,8 @@ def read_hydra_launcher(hydra: Node | None, launcher: LauncherNode) -> dict[str,
         launcher: The `launcher` node.
 
     Returns:
-        Its `name` and `options`, for the sweep's record; None where none is chosen.
+        Its `name`, `options` and `at_once` (trials of a batch, by `hydra.sweeper.max_batch_size`;
+        None where all of them are), for the sweep's record; None where none is chosen.
 
     Raises:
         RefusedHydraKeyError: A sweeper plugin is chosen.
@@ -65,7 +67,20 @@ def read_hydra_launcher(hydra: Node | None, launcher: LauncherNode) -> dict[str,
         )
     options = {key: each.plain() for key, each in given.items()}
     _check(str(choice.value), choice, options, given)
-    return {"name": str(choice.value), "options": options}
+    return {"name": str(choice.value), "options": options, "at_once": _batch_size(hydra)}
+
+
+def _batch_size(hydra: Node) -> int | None:
+    node = hydra.at(("sweeper", "max_batch_size"))
+    if node is None or node.value is None:
+        return None
+    if not isinstance(node.value, int) or node.value < 1:
+        raise InvalidSettingError(
+            "'hydra.sweeper.max_batch_size' must be a whole number from 1,"
+            f" but is {node.plain()!r}",
+            where=node.origin.place(),
+        )
+    return node.value
 
 
 def _refuse_workers(launcher: LauncherNode) -> None:
@@ -87,6 +102,15 @@ def _refuse_sweeper(hydra: Node) -> None:
             notes=["all combinations are tried, or Optuna searches"],
             hint="search with Optuna: search=optuna",
         )
+    sweeper = hydra.at(("sweeper",))
+    for key, node in ((sweeper and sweeper.children) or {}).items():
+        if key not in _OF_SWEEPER:
+            raise RefusedHydraKeyError(
+                f"'hydra.sweeper.{key}' is not taken here",
+                where=node.origin.place(),
+                notes=[f"of it, {quote_all(_OF_SWEEPER - {CHOICE})} are"],
+                hint="search with Optuna: search=optuna",
+            )
 
 
 def _check(name: str, choice: Node, options: dict[str, Any], given: dict[str, Node]) -> None:

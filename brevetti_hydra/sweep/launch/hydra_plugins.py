@@ -21,7 +21,6 @@ from brevetti_hydra.errors import BrevettiHydraError, LauncherError
 from brevetti_hydra.run.requests import Request, write_request
 from brevetti_hydra.sweep.launch.base import Ended
 from brevetti_hydra.sweep.launch.hydra_task import Batch
-from brevetti_hydra.sweep_nodes import LauncherNode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +88,9 @@ class HydraLauncher:
 
     @property
     def room(self) -> int:
-        """A whole batch, while none is at work."""
+        """A whole batch, while none is at work; its end is seen here, where nobody waits for it."""
+        if self._batch is not None and not self._out and self._answer(0) is not None:
+            self._batch = None
         return 0 if self._batch is not None else self._most - len(self._kept)
 
     def submit(self, tasks: Sequence[Task]) -> None:
@@ -216,11 +217,10 @@ class HydraLauncher:
 
 def _most_at_once(sweep: OpenSweep) -> int:
     """Give how many tasks a batch has: a search learns nothing until a trial has ended."""
-    workers = LauncherNode.model_validate(sweep.record.launcher).workers
-    if workers is not None:
-        return workers
+    chosen = sweep.record.hydra_launcher or {}
+    if chosen.get("at_once") is not None:
+        return int(chosen["at_once"])
     if sweep.record.search is None:
         return _MOST_AT_ONCE
-    options = (sweep.record.hydra_launcher or {})["options"]
-    jobs = options.get("n_jobs") if isinstance(options, dict) else None
+    jobs = chosen["options"].get("n_jobs")
     return jobs if isinstance(jobs, int) and jobs > 0 else os.cpu_count() or 1

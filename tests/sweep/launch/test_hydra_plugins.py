@@ -113,12 +113,14 @@ def odd(tmp_path: Path, body: str) -> None:
     path.write_text(LAUNCHER.format(body=body))
 
 
-def sweep_of(project: Path, *words: str, launcher: str | None = None) -> OpenSweep:
+def sweep_of(
+    project: Path, *words: str, launcher: str | None = None, at_once: int | None = None
+) -> OpenSweep:
     """Plan and write a sweep; `launcher` is set past the check, which looks in this process."""
     line = ["-m", "job=work:Work", *words]
     sweep = write_sweep(plan_sweep(read_argv(line), folder=project, command=line))
     if launcher is not None:
-        chosen = {"name": launcher, "options": {}}
+        chosen: dict[str, Any] = {"name": launcher, "options": {}, "at_once": at_once}
         record = sweep.record.model_copy(update={"hydra_launcher": chosen})
         sweep.record = record
         sweep.folder.record.write_text(record.model_dump_json())
@@ -248,10 +250,12 @@ def test_a_trial_whose_process_dies_is_lost_and_the_others_are_not(
     ended = drain(launch(sweep), 6)
 
     assert list(range(6)) == [each.number for each in ended]
-    assert "TerminatedWorkerError" in (ended[1].reason or "")
     found = states(sweep)
-    # Which of the others had begun is the engine's own matter.
-    assert ["running", []] == [found[1], [state for state in found if state == "failed"]]
+    # Which trials had begun by then is the engine's own matter.
+    assert {"running"} <= set(found) <= {"running", "completed", "planned"}
+    said = {each.number: each.reason for each in ended if each.reason is not None}
+    assert [n for n, state in enumerate(found) if state != "completed"] == sorted(said)
+    assert all("TerminatedWorkerError" in each for each in said.values())
 
 
 def test_a_launcher_that_has_gone_takes_no_more(project: Path, tmp_path: Path, launch: Any) -> None:
@@ -264,6 +268,23 @@ def test_a_launcher_that_has_gone_takes_no_more(project: Path, tmp_path: Path, l
 
     with pytest.raises(LauncherError, match="good bye"):
         launcher.wait(1.0)
+
+
+def test_there_is_room_again_though_nobody_waits(
+    project: Path, tmp_path: Path, launch: Any
+) -> None:
+    """A driver whose trials have all ended does not wait for any; the batch ends all the same."""
+    odd(tmp_path, INLINE + " + [time.sleep(0.5)]")
+    sweep = sweep_of(project, "size=1,2", launcher="odd", at_once=2)
+    launcher = launch(sweep)
+
+    drain(launcher, 2)
+
+    assert 0 == launcher.room
+    until = time.monotonic() + 60
+    while not launcher.room and time.monotonic() < until:
+        time.sleep(0.05)
+    assert 2 == launcher.room
 
 
 def wait_for(path: Path) -> None:
@@ -357,6 +378,20 @@ def test_a_search_is_asked_for_as_much_as_runs_at_once(project: Path) -> None:
     assert 3 == room
 
 
+def test_a_batch_is_as_large_as_hydra_says(project: Path, launch: Any) -> None:
+    """`hydra.sweeper.max_batch_size` cuts the trials into batches."""
+    words = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.max_batch_size=2"]
+    answer = subprocess.run(
+        [sys.executable, "-m", "brevetti_hydra", "-m", "job=work:Work", "size=1,2,3,4", *words],
+        check=False,
+        capture_output=True,
+        timeout=120,
+    )
+
+    batches = [path.name for path in project.glob("runs/*/engine/*/0*")]
+    assert (0, ["0001", "0002"]) == (answer.returncode, sorted(batches))
+
+
 def test_a_secret_is_not_handed_to_a_launcher(project: Path) -> None:
     """Some launchers write what they are handed into files."""
     sweep = sweep_of(project, "size=1,2", launcher="basic")
@@ -400,6 +435,14 @@ def test_a_secret_is_not_handed_to_a_launcher(project: Path) -> None:
         (
             ["hydra/launcher=joblib", "hydra.launcher._target_=os.system"],
             "error[refused-hydra-key]: 'hydra.launcher._target_' is not taken here\n",
+        ),
+        (
+            ["hydra/launcher=joblib", "hydra.sweeper.max_batch_size=0"],
+            "error[invalid-setting]: 'hydra.sweeper.max_batch_size' must be a whole number from 1",
+        ),
+        (
+            ["hydra.sweeper.n_trials=9"],
+            "error[refused-hydra-key]: 'hydra.sweeper.n_trials' is not taken here",
         ),
         (
             ["hydra/sweeper=optuna"],
