@@ -16,7 +16,9 @@ import pytest
 from brevetti_hydra.errors import RunNotFoundError
 from brevetti_hydra.record import RunRecord, RunState
 from brevetti_hydra.run.settling import settle
+from brevetti_hydra.sweep.driver import Driver
 from brevetti_hydra.sweep.folders import SweepFolder
+from brevetti_hydra.sweep.launch.choice import open_launcher
 from brevetti_hydra.sweep.launch.slurm import cancel_jobs, job_states
 from brevetti_hydra.sweep.opened import OpenSweep, open_sweep
 
@@ -245,6 +247,30 @@ def test_all_jobs_can_be_cancelled(cluster: Any, sweep: Callable[..., Sweep]) ->
     cluster.wait_for(lambda: not cluster.must("squeue", "-h"))
     assert 3 == count
     assert [[RunState.INTERRUPTED], [RunState.INTERRUPTED], []] == running.states()
+
+
+def test_ctrl_c_stops_the_jobs(cluster: Any, sweep: Callable[..., Sweep]) -> None:
+    """The driver hands Ctrl-C on: what runs is interrupted, and what waits never begins."""
+    running = sweep("lr=0.1,0.2,0.3", "steps=1000", "launcher.workers=2")
+    cluster.wait_for(lambda: running.epoch(0) and running.epoch(1))
+    running.driver.send_signal(signal.SIGINT)
+    code, text = running.end()
+    assert 0 != code, text
+    assert [[RunState.INTERRUPTED], [RunState.INTERRUPTED], []] == running.states()
+    assert "" == cluster.must("squeue", "-h")
+
+
+def test_a_driver_takes_over_the_queue(cluster: Any, sweep: Callable[..., Sweep]) -> None:
+    """The next driver waits for jobs that are in the queue already, and queues none twice."""
+    running = sweep("lr=0.1,0.2,0.3", "steps=30", "launcher.workers=1")
+    cluster.wait_for(lambda: running.epoch(0))
+    os.kill(running.driver.pid, signal.SIGKILL)
+    before = running.jobs()
+    ending = Driver(running.opened, open_launcher(running.opened)).drive()
+    assert {RunState.COMPLETED: 3} == ending.states
+    assert [[RunState.COMPLETED]] * 3 == running.states()
+    lines = (running.folder.engine_dir / "jobs.jsonl").read_text().splitlines()
+    assert (3, before) == (len(lines), running.jobs())
 
 
 def test_slurm_says_what_it_does_not_take(sweep: Callable[..., Sweep]) -> None:
