@@ -261,14 +261,23 @@ class Sweep:
                 if os.waitpid(pid, os.WNOHANG)[0]:
                     left.discard(pid)
             if time.monotonic() > end:
-                self.losses.append(f"a drive took longer than {LONGEST_S:g} s")
-                for pid in left:
-                    for each in [*harm.children_of(pid), pid]:
-                        send(each, signal.SIGKILL)
+                self.end_hanging(left)
+                end += LONGEST_S
             time.sleep(0.005)
         # Those who lose their driver go on for a while, and the next one meets them.
         if self.dice.random() < 0.5:
             self.wait_for_orphans()
+
+    def end_hanging(self, drivers: set[int]) -> None:
+        """End drivers that do not end, and have them say where they are."""
+        self.losses.append(f"a drive took longer than {LONGEST_S:g} s")
+        pids = [each for pid in drivers for each in [*harm.children_of(pid), pid]]
+        for number in (signal.SIGUSR1, signal.SIGKILL):
+            for pid in pids:
+                send(pid, number)
+            time.sleep(1)
+        print("\n".join(lines_of(self.folder / "driver.log")[-60:]), flush=True)
+        print([(number, record and record.state) for number, record in self.records()], flush=True)
 
     def wait_for_orphans(self) -> None:
         """Wait until no process is left; orphans are given to this one."""

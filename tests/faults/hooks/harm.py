@@ -7,6 +7,7 @@ SIGKILL, alone or with others; or finds a full disk from then on.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import resource
@@ -18,6 +19,8 @@ from typing import Any
 def bring_in(*, is_driver: bool) -> None:
     """Arm this process as the environment says."""
     faults: dict[str, Any] = json.loads(os.environ["FAULTS"])
+    # Whoever hangs is asked where.
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
     switch_off(faults.get("without"))
     if faults.get("point") and faults.get("in_driver", False) == is_driver:
         from brevetti_hydra import _files
