@@ -39,6 +39,7 @@ class Recorder:
     Attributes:
         record: The record as of the last step, with the metrics reported since.
         warnings: What was warned of, in order.
+        is_sealed: Whether the end of the attempt is on disk.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Recorder:
     ) -> None:
         """Write for the attempt that took the claim; nothing is written yet."""
         self.warnings: list[str] = []
+        self.is_sealed = False
         self._folder = folder
         self._record = record
         self._claim = claim
@@ -142,6 +144,7 @@ class Recorder:
                 at=step.at,
             )
             self._record = after
+            self.is_sealed = step.state.is_finished
             if act is not None:
                 act(self._journal.seq)
             # What the journal begins with is the record: a moment later there is more to tell.

@@ -373,7 +373,6 @@ class Session:
         is_begun = not self.recorder.state.is_finished
         if not is_begun and self._plan.trial is None:
             # A new attempt that ended before it began: the run stands as it stood.
-            self._withdraw()
             return
         step = Step(state, self._now(), self._number, failure=failure)
         try:
@@ -383,7 +382,6 @@ class Session:
             self.recorder.step(step)
         except BrevettiHydraError as second:
             self.recorder.give_up(step)
-            self._withdraw()
             error.add_note(f"the run's record could not be sealed: {second.message}")
 
     def _judge(self, error: BaseException) -> tuple[RunState, Failure]:
@@ -427,6 +425,9 @@ class Session:
                 self.recorder.step(step)
 
     def _release(self) -> None:
+        if not self.recorder.is_sealed:
+            # Whoever looks must not take this process to be at work on it.
+            self._withdraw()
         self._end_attempt()
         self.stops.restore()
         try:
