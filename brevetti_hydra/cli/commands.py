@@ -35,6 +35,18 @@ COMMANDS: dict[str, Command] = {
     "sweep summary": Command(
         "brevetti_hydra.cli.sweep_summary", "SWEEP", "say what became of a sweep, the best first"
     ),
+    "sweep resume": Command(
+        "brevetti_hydra.cli.sweep_resume", "SWEEP", "run what is missing of a sweep"
+    ),
+    "sweep retry-failed": Command(
+        "brevetti_hydra.cli.sweep_retry_failed", "SWEEP", "the same, and what has failed"
+    ),
+    "sweep stop": Command(
+        "brevetti_hydra.cli.sweep_stop", "SWEEP", "ask a sweep to stop, wherever it is driven"
+    ),
+    "sweep rm": Command(
+        "brevetti_hydra.cli.sweep_rm", "SWEEP ...", "remove sweeps with all of their trials"
+    ),
     "tag": Command("brevetti_hydra.cli.tag", "RUN +a -b", "add and remove tags of a run"),
     "note": Command("brevetti_hydra.cli.note", "RUN TEXT", "write a note on a run"),
     "completion": Command(

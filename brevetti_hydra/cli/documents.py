@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, Ty
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from brevetti_hydra.cli.sweep_documents import StatusResult, SweepLine, SweepResult, TrialFields
+from brevetti_hydra.cli.sweep_documents import (
+    StatusResult,
+    StopResult,
+    SweepLine,
+    SweepResult,
+    TrialFields,
+)
 from brevetti_hydra.record import RunRecord, Snapshot
 from brevetti_hydra.sweep.record import Objective
 
@@ -66,7 +72,11 @@ __all__ = [
     "ShowDocument",
     "ShowResult",
     "StepFields",
+    "SweepResumeDocument",
+    "SweepRetryFailedDocument",
+    "SweepRmDocument",
     "SweepStatusDocument",
+    "SweepStopDocument",
     "SweepSummaryDocument",
     "TagDocument",
     "TargetFields",
@@ -351,9 +361,9 @@ class RecordResult(_Value):
 
 
 class RemovedResult(_Value):
-    """The answer of `rm`."""
+    """The answer of `rm` and `sweep rm`."""
 
-    removed: list[str] = Field(description="ids of the removed runs")
+    removed: list[str] = Field(description="ids of the removed runs or sweeps")
 
 
 class CompletionResult(_Value):
@@ -451,6 +461,26 @@ class ShowDocument(Document[Literal["show"], ShowResult | SweepResult | TrialFie
     """`show RUN`, or a sweep."""
 
 
+class SweepResumeDocument(
+    Document[Literal["sweep resume"], SweepResult | TrialFields | CommandHelp]
+):
+    """`sweep resume SWEEP`; with `--json=lines` each trial has a document when it ends."""
+
+
+class SweepRetryFailedDocument(
+    Document[Literal["sweep retry-failed"], SweepResult | TrialFields | CommandHelp]
+):
+    """`sweep retry-failed SWEEP`, likewise."""
+
+
+class SweepStopDocument(Document[Literal["sweep stop"], StopResult | CommandHelp]):
+    """`sweep stop SWEEP`."""
+
+
+class SweepRmDocument(Document[Literal["sweep rm"], RemovedResult | CommandHelp]):
+    """`sweep rm SWEEP ...`."""
+
+
 class SweepStatusDocument(Document[Literal["sweep status"], StatusResult | CommandHelp]):
     """`sweep status SWEEP`."""
 
@@ -519,6 +549,10 @@ DOCUMENTS: Any = Annotated[
     | ExplainDocument
     | RunsDocument
     | ShowDocument
+    | SweepResumeDocument
+    | SweepRetryFailedDocument
+    | SweepStopDocument
+    | SweepRmDocument
     | SweepStatusDocument
     | SweepSummaryDocument
     | LogsDocument

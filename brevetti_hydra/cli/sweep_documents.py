@@ -14,6 +14,7 @@ __all__ = [
     "RunningFields",
     "SpreadFields",
     "StatusResult",
+    "StopResult",
     "SweepLine",
     "SweepResult",
     "TrialFields",
@@ -111,6 +112,16 @@ class StatusResult(_Value):
     queue: dict[str, int] = Field(
         description="what SLURM says: 'pending (Priority)' -> trials; {} without a scheduler"
     )
+
+
+class StopResult(_Value):
+    """The answer of `sweep stop`: whom it asked."""
+
+    id: str
+    folder: str
+    drivers: int = Field(description="processes that drive it")
+    trials: int = Field(description="trials at work")
+    jobs: int = Field(description="of a cluster, cancelled or asked")
 
 
 class SweepLine(_Value):

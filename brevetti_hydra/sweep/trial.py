@@ -40,6 +40,7 @@ from brevetti_hydra.settings import (
     RunNode,
 )
 from brevetti_hydra.sweep.code import CodeWatch
+from brevetti_hydra.sweep.launch.base import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from brevetti_hydra.config import Argument, Composition
     from brevetti_hydra.record import Snapshot
     from brevetti_hydra.run.events import Observer
-    from brevetti_hydra.sweep.launch.base import Task
     from brevetti_hydra.sweep.opened import OpenSweep
     from brevetti_hydra.sweep.record import Frozen, PlannedTrial
 
@@ -129,6 +129,15 @@ class TrialRunner:
         """
         with _undisturbed():
             return self._run(task, tuple(observers))
+
+    def check(self, trial: PlannedTrial) -> None:
+        """Compose and validate a trial's configuration, and leave it at that.
+
+        Raises:
+            ConfigError: It is wrong, or a secret is missing.
+            UsageError: What was given as secrets are none.
+        """
+        self._job(Task(trial, 1), ())
 
     def close(self) -> None:
         """Let go of what the runs have shared."""
