@@ -9,14 +9,14 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from brevetti_hydra._files import remove, touch, write_whole
+from brevetti_hydra._files import cut_off, touch, write_whole
 from brevetti_hydra.errors import StaleAttemptError, StorageWriteError
 from brevetti_hydra.run.liveness import ProcessMark, is_gone
 
 if TYPE_CHECKING:
     from brevetti_hydra.run.folders import RunFolder
 
-__all__ = ["Claim", "Heartbeats", "is_claimed", "pending_attempt"]
+__all__ = ["Claim", "Heartbeats", "is_claimed", "is_withdrawn", "pending_attempt"]
 
 
 # Longer than between any two heartbeats that somebody would ask for.
@@ -88,18 +88,27 @@ class Claim:
     def withdraw(self) -> None:
         """Give the claim back, of an attempt that did not begin or could not write how it ended.
 
-        Its process lives on, and would be taken to be at work. The caller holds the run's lock, or
-        nobody else can take the claim. A full disk does not hinder it.
+        Its process lives on, and would be taken to be at work. What stays is an empty file: a full
+        disk does not hinder that. The caller holds the run's lock.
         """
         with suppress(OSError, StaleAttemptError, StorageWriteError):
             self.check()
-            remove(self._folder.claim, point="attempt.withdrawn")
+            cut_off(self._folder.claim, 0, point="attempt.withdrawn")
+        self._file = (-1, -1)
 
     def close(self) -> None:
         """Close the file; the claim stays."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
+
+
+def is_withdrawn(folder: RunFolder) -> bool:
+    """Tell whether the newest attempt has given its claim back: it will write nothing more."""
+    try:
+        return folder.claim.stat().st_size == 0
+    except OSError:
+        return False
 
 
 def is_claimed(folder: RunFolder, now: float) -> bool:

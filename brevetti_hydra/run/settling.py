@@ -23,7 +23,7 @@ from brevetti_hydra.errors import (
     StorageWriteError,
 )
 from brevetti_hydra.record import Attempt, Failure, RunRecord, RunState, Snapshot
-from brevetti_hydra.run.claims import Claim
+from brevetti_hydra.run.claims import Claim, is_withdrawn
 from brevetti_hydra.run.journal import JournalWriter, last_seq, read_journal, read_tail
 from brevetti_hydra.run.liveness import ProcessMark, is_gone
 from brevetti_hydra.run.recorder import write_record
@@ -158,8 +158,8 @@ def _is_open_end(
 
 
 def _is_lost(folder: RunFolder, record: RunRecord, clock: Clock) -> bool:
-    if not folder.claim.exists():
-        return True  # given back by a process that lives on, but can write nothing more
+    if is_withdrawn(folder):
+        return True
     attempt = record.attempts[-1]
     mark = ProcessMark(attempt.host, attempt.boot_id, attempt.pid, attempt.process_started)
     beat = _last_beat(folder, attempt)
@@ -195,9 +195,9 @@ def _lost_step(folder: RunFolder, record: RunRecord, clock: Clock) -> Step:
 
 def _silence_of(folder: RunFolder, attempt: Attempt) -> str:
     process = f"process {attempt.pid} on '{attempt.host}'"
-    if folder.claim.exists():
-        return f"{process} ended without a word"
-    return f"{process} could not write how it ended"
+    if is_withdrawn(folder):
+        return f"{process} could not write how it ended"
+    return f"{process} ended without a word"
 
 
 def _seal(folder: RunFolder, clock: Clock) -> RunRecord:

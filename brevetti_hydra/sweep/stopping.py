@@ -28,15 +28,17 @@ from brevetti_hydra.sweep.standing import look_at
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
+    from brevetti_hydra.record import Attempt
     from brevetti_hydra.sweep.folders import SweepFolder
     from brevetti_hydra.sweep.opened import OpenSweep
+    from brevetti_hydra.sweep.record import PlannedTrial
 
 __all__ = ["StopWatch", "stop_trials", "write_stop"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _AT_ONCE = 2
-# Two signals that come together count as one.
-_BETWEEN_S = 0.1
+# Whoever has ended by then needs no second signal, which might be the end of what he does next.
+_BETWEEN_S = 0.5
 
 
 def write_stop(folder: SweepFolder, *, at_once: bool) -> None:
@@ -60,31 +62,36 @@ def stop_trials(sweep: OpenSweep, *, at_once: bool, clock: Clock = SYSTEM_CLOCK)
     Returns:
         How many were running.
     """
-    count = 0
-    for trial in sweep.trials:
-        folder = trial.run_folder(sweep.folder)
-        try:
-            record = look_at(folder, clock).record
-        except RecordUnreadableError:
-            continue
-        if record is None or record.state.is_finished:
-            continue
-        count += 1
-        attempt = record.attempts[-1]
-        with suppress(StorageWriteError):
-            write_request(folder, Request("stop", "the sweep was stopped"), attempt=attempt.number)
-        here = this_process()
-        if at_once and (attempt.host, attempt.boot_id) == (here.host, here.boot_id):
-            _interrupt(attempt.pid)
-    return count
+    running = [trial for trial in sweep.trials if _attempt_of(sweep, trial, clock)]
+    for trial in running:
+        attempt = _attempt_of(sweep, trial, clock)
+        if attempt is not None:
+            request = Request("stop", "the sweep was stopped")
+            with suppress(StorageWriteError):
+                write_request(trial.run_folder(sweep.folder), request, attempt=attempt.number)
+    # The first signal asks, the second one insists.
+    for _ in range(2 if at_once else 0):
+        for trial in running:
+            attempt = _attempt_of(sweep, trial, clock)
+            if attempt is not None and _is_here(attempt):
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(attempt.pid, signal.SIGTERM)
+        time.sleep(_BETWEEN_S)
+    return len(running)
 
 
-def _interrupt(pid: int) -> None:
-    # The first one asks, the second one insists; a process that is in its end passes them over.
-    with suppress(ProcessLookupError, PermissionError):
-        for _ in range(2):
-            os.kill(pid, signal.SIGTERM)
-            time.sleep(_BETWEEN_S)
+def _attempt_of(sweep: OpenSweep, trial: PlannedTrial, clock: Clock) -> Attempt | None:
+    """Give the attempt of a trial that is at work."""
+    try:
+        record = look_at(trial.run_folder(sweep.folder), clock).record
+    except RecordUnreadableError:
+        return None
+    return None if record is None or record.state.is_finished else record.attempts[-1]
+
+
+def _is_here(attempt: Attempt) -> bool:
+    here = this_process()
+    return (attempt.host, attempt.boot_id) == (here.host, here.boot_id)
 
 
 class StopWatch:

@@ -347,9 +347,9 @@ def test_the_loser_of_two_resumes_tells_no_summary(run: Callable[..., Any], proj
         "from brevetti_hydra.cli.main import main\n"
         "from brevetti_hydra.errors import WrongStateError\n"
         "import brevetti_hydra.run.session as session\n"
-        "def taken(record):\n"
+        "def taken(*_):\n"
         "    raise WrongStateError('another has it')\n"
-        "session._check_resumable = taken\n"
+        "session.take_run = taken\n"
         f"sys.exit(main(['resume', {record.folder!r}]))\n"
     )
 

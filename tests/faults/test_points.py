@@ -35,7 +35,12 @@ WRITING_MODULES = {"shutil", "tempfile"}
 
 # What is written there are no files: a terminal, /dev/null, a pipe that wakes a thread.
 NO_FILES = {
-    *(("capture.py", "write"), ("descriptors.py", "write"), ("descriptors.py", "open")),
+    *(
+        ("capture.py", "write"),
+        ("copier.py", "write"),
+        ("descriptors.py", "write"),
+        ("descriptors.py", "open"),
+    ),
     ("display.py", "write"),
 }
 
