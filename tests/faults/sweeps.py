@@ -430,7 +430,9 @@ class Sweep:
         for attempt in record.attempts[:-1]:
             is_killed = attempt.pid in self.killed
             if attempt.state is RunState.LOST and not is_killed and not self.has_full_disk:
-                lose(f"lost attempt {attempt.number}, whose process nobody killed: {attempt}")
+                lose(
+                    f"lost attempt {attempt.number}, whose process nobody killed: {attempt.failure}"
+                )
             if attempt.state is RunState.FAILED and not self.has_full_disk:
                 lose(f"failed: {attempt.failure}")
             if attempt.state not in {RunState.LOST, RunState.FAILED}:

@@ -1,4 +1,4 @@
-"""The command that kills sweeps finds nothing lost, and finds losses where there must be some."""
+"""The command that kills sweeps finds nothing lost; `.ci/run` plays many more, and lame ones."""
 
 from __future__ import annotations
 
@@ -19,11 +19,3 @@ def test_nothing_is_lost() -> None:
     result = play("--sweeps", "1", "--seed", "1")
 
     assert (0, "0 losses") == (result.returncode, result.stdout.splitlines()[-1]), result.stdout
-
-
-def test_without_a_journal_there_are_losses() -> None:
-    """The command would notice: what was not journalled is gone when its process is."""
-    result = play("--sweeps", "2", "--seed", "3", "--without", "journal", "--kind", "worker")
-
-    assert 1 == result.returncode, result.stdout
-    assert "lost epoch" in result.stdout
