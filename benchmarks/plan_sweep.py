@@ -48,7 +48,7 @@ PLANNING = """
 import json, resource, sys, time
 from pathlib import Path
 from brevetti_hydra.config import read_argv
-from brevetti_hydra.sweep.plan import plan_sweep
+from brevetti_hydra.sweep.planning.plan import plan_sweep
 
 words = sys.argv[1:]
 request = read_argv(words)

@@ -22,8 +22,8 @@ from optuna.storages.journal import JournalFileBackend
 
 from brevetti_hydra.config import read_argv
 from brevetti_hydra.record import RunState
-from brevetti_hydra.sweep.feeding import SearchFeed
-from brevetti_hydra.sweep.plan import plan_sweep, write_sweep
+from brevetti_hydra.sweep.driving.feeding import SearchFeed
+from brevetti_hydra.sweep.planning.plan import plan_sweep, write_sweep
 from brevetti_hydra.sweep.search.optuna_search import OptunaSearch
 from brevetti_hydra.sweep.search.points import PointPlanner
 from brevetti_hydra.sweep.search.samplers import distribution_of, make_sampler

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from brevetti_hydra.cli.reply import Reply
-    from brevetti_hydra.sweep.plan import SweepPlan
+    from brevetti_hydra.sweep.planning.plan import SweepPlan
     from brevetti_hydra.sweep.record import PlannedTrial
 
 __all__ = ["say_plan"]

@@ -80,7 +80,7 @@ def _composed(request: Request, reply: Reply) -> Composition:
 
 def _first_trial(request: Request, opened: Opened, reply: Reply) -> Request:
     """Give the line of a sweep's first trial, and say what the others have."""
-    from brevetti_hydra.sweep.axes import read_axes
+    from brevetti_hydra.sweep.planning.axes import read_axes
 
     axes = read_axes(request, opened.search.repository.get_group_options, opened.project.budget)
     point = axes.first()

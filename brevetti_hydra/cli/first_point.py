@@ -22,6 +22,6 @@ def first_point(request: Request, folder: Path) -> Request:
         return request
     # Imported here: single runs need nothing of sweeps.
     from brevetti_hydra.config.opened import Opened
-    from brevetti_hydra.sweep.head import first_line
+    from brevetti_hydra.sweep.planning.head import first_line
 
     return first_line(request, Opened(request, folder))

@@ -13,10 +13,10 @@ from brevetti_hydra.cli.sweeping import drive_sweep
 from brevetti_hydra.config import read_overrides
 from brevetti_hydra.errors import UsageError
 from brevetti_hydra.run.folders import runs_root
-from brevetti_hydra.sweep.changing import change_sweep
+from brevetti_hydra.sweep.driving.changing import change_sweep
+from brevetti_hydra.sweep.driving.policy import Policy
 from brevetti_hydra.sweep.finding import find_sweep
 from brevetti_hydra.sweep.opened import open_sweep
-from brevetti_hydra.sweep.policy import Policy
 from brevetti_hydra.sweep.trial import TrialRunner
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from brevetti_hydra.cli.arguments import CommandParser, add_root
 from brevetti_hydra.cli.paths import printable
 from brevetti_hydra.errors import RecordUnreadableError, UsageError
 from brevetti_hydra.run.folders import runs_root
+from brevetti_hydra.sweep.driving.removing import check_removable, remove_sweep
 from brevetti_hydra.sweep.finding import find_sweep
 from brevetti_hydra.sweep.opened import read_sweep_record
-from brevetti_hydra.sweep.removing import check_removable, remove_sweep
 
 if TYPE_CHECKING:
     import argparse

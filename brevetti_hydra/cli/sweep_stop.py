@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from brevetti_hydra._text import plural
 from brevetti_hydra.cli.arguments import CommandParser, add_root
 from brevetti_hydra.run.folders import runs_root
-from brevetti_hydra.sweep.drivers import drivers_at_work
+from brevetti_hydra.sweep.driving.drivers import drivers_at_work
+from brevetti_hydra.sweep.driving.stopping import stop_trials, write_stop
 from brevetti_hydra.sweep.finding import find_sweep
 from brevetti_hydra.sweep.opened import open_sweep
-from brevetti_hydra.sweep.stopping import stop_trials, write_stop
 
 if TYPE_CHECKING:
     import argparse

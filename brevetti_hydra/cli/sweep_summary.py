@@ -78,7 +78,7 @@ def look_at_sweep(folder: SweepFolder) -> SweepView:
     if view.record.search is None:
         return view
     # Imported here: most sweeps are no searches, and Optuna takes its time.
-    from brevetti_hydra.sweep.searching import read_importances
+    from brevetti_hydra.sweep.driving.searching import read_importances
 
     return view._replace(importances=read_importances(folder))
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from brevetti_hydra._text import plural
 from brevetti_hydra.cli.sweep_display import SweepDisplay
 from brevetti_hydra.cli.sweep_summary import say_sweep_ending
-from brevetti_hydra.sweep.driver import Driver
+from brevetti_hydra.sweep.driving.driver import Driver
+from brevetti_hydra.sweep.driving.searching import open_feed
 from brevetti_hydra.sweep.launch.choice import open_launcher
-from brevetti_hydra.sweep.plan import plan_sweep, write_sweep
-from brevetti_hydra.sweep.searching import open_feed
+from brevetti_hydra.sweep.planning.plan import plan_sweep, write_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.cli.reply import Reply
     from brevetti_hydra.config import Argument, Request
+    from brevetti_hydra.sweep.driving.policy import Policy
     from brevetti_hydra.sweep.opened import OpenSweep
-    from brevetti_hydra.sweep.policy import Policy
 
 __all__ = ["drive_sweep", "run_sweep"]
 

@@ -40,7 +40,7 @@ from brevetti_hydra.settings import (
     RunNode,
 )
 from brevetti_hydra.sweep.code import CodeWatch
-from brevetti_hydra.sweep.launch.base import Task
+from brevetti_hydra.sweep.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

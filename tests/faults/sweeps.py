@@ -45,12 +45,12 @@ from brevetti_hydra.errors import (  # noqa: E402
 from brevetti_hydra.record import RunRecord, RunState  # noqa: E402
 from brevetti_hydra.run.folders import RunFolder  # noqa: E402
 from brevetti_hydra.run.settling import settle  # noqa: E402
-from brevetti_hydra.sweep.driver import Driver  # noqa: E402
+from brevetti_hydra.sweep.driving.driver import Driver  # noqa: E402
+from brevetti_hydra.sweep.driving.policy import Policy  # noqa: E402
 from brevetti_hydra.sweep.folders import SweepFolder  # noqa: E402
 from brevetti_hydra.sweep.launch.choice import open_launcher  # noqa: E402
 from brevetti_hydra.sweep.opened import OpenSweep, open_sweep  # noqa: E402
-from brevetti_hydra.sweep.plan import plan_sweep, write_sweep  # noqa: E402
-from brevetti_hydra.sweep.policy import Policy  # noqa: E402
+from brevetti_hydra.sweep.planning.plan import plan_sweep, write_sweep  # noqa: E402
 from brevetti_hydra.testing.faults import KILL_POINTS  # noqa: E402
 
 TRIALS = 20

@@ -9,10 +9,10 @@ import pytest
 
 from brevetti_hydra.config import find_project, read_argv
 from brevetti_hydra.run.history import read_record
-from brevetti_hydra.sweep.driver import Driver, Ending
+from brevetti_hydra.sweep.driving.driver import Driver, Ending
+from brevetti_hydra.sweep.driving.policy import Policy
 from brevetti_hydra.sweep.launch.choice import open_launcher
-from brevetti_hydra.sweep.plan import plan_sweep, write_sweep
-from brevetti_hydra.sweep.policy import Policy
+from brevetti_hydra.sweep.planning.plan import plan_sweep, write_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

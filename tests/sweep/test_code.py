@@ -14,11 +14,11 @@ import pytest
 from brevetti_hydra.config import find_project, read_argv, read_overrides
 from brevetti_hydra.errors import CodeChangedError, RecordUnreadableError
 from brevetti_hydra.record import RunState
-from brevetti_hydra.sweep.changing import change_sweep
 from brevetti_hydra.sweep.code import CodeWatch, gather_code
+from brevetti_hydra.sweep.driving.changing import change_sweep
 from brevetti_hydra.sweep.folders import SweepFolder
-from brevetti_hydra.sweep.launch.base import Task
-from brevetti_hydra.sweep.plan import plan_sweep, write_sweep
+from brevetti_hydra.sweep.planning.plan import plan_sweep, write_sweep
+from brevetti_hydra.sweep.task import Task
 from brevetti_hydra.sweep.trial import TrialRunner
 
 if TYPE_CHECKING:

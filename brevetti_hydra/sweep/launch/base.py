@@ -8,26 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from brevetti_hydra.sweep.record import PlannedTrial
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from brevetti_hydra.sweep.task import Task
 
-__all__ = ["Ended", "Launcher", "Task"]
-
-
-class Task(NamedTuple):
-    """A trial that somebody is to run.
-
-    Attributes:
-        trial: The trial.
-        attempt: The number that its attempt will have, from 1. Whoever finds that the run has
-            another number of attempts leaves it alone: somebody else has taken it.
-    """
-
-    trial: PlannedTrial
-    attempt: int
+__all__ = ["Ended", "Launcher"]
 
 
 class Ended(NamedTuple):

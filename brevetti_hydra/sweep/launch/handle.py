@@ -18,7 +18,7 @@ from brevetti_hydra.errors import LauncherError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from brevetti_hydra.sweep.launch.base import Task
+    from brevetti_hydra.sweep.task import Task
 
 __all__ = ["Given", "WorkerHandle"]
 

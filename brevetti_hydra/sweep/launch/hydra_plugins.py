@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from brevetti_hydra.config import Argument
-    from brevetti_hydra.sweep.launch.base import Task
     from brevetti_hydra.sweep.opened import OpenSweep
+    from brevetti_hydra.sweep.task import Task
 
 __all__ = ["HydraLauncher"]
 

@@ -11,8 +11,8 @@ from brevetti_hydra._files import make_folder, write_whole
 from brevetti_hydra.config._hydra_plugins import stop_scanning
 from brevetti_hydra.errors import BrevettiHydraError, RunInterrupted
 from brevetti_hydra.sweep.folders import SweepFolder
-from brevetti_hydra.sweep.launch.base import Task
 from brevetti_hydra.sweep.opened import open_sweep
+from brevetti_hydra.sweep.task import Task
 from brevetti_hydra.sweep.trial import TrialRunner
 
 if TYPE_CHECKING:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from brevetti_hydra.errors import RunInterrupted
 from brevetti_hydra.run.events import ProgressReported
-from brevetti_hydra.sweep.launch.base import Ended, Task
+from brevetti_hydra.sweep.launch.base import Ended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from brevetti_hydra.run.events import RunEvent
+    from brevetti_hydra.sweep.task import Task
     from brevetti_hydra.sweep.trial import TrialRunner
 
 __all__ = ["InlineLauncher"]

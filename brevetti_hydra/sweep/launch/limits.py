@@ -13,9 +13,9 @@ from brevetti_hydra.settings import RunNode
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from brevetti_hydra.sweep.launch.base import Task
     from brevetti_hydra.sweep.opened import OpenSweep
     from brevetti_hydra.sweep.record import PlannedTrial
+    from brevetti_hydra.sweep.task import Task
 
 __all__ = ["Excess", "Limits", "memory_bytes"]
 

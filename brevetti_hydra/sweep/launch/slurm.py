@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config import Argument
     from brevetti_hydra.sweep.folders import SweepFolder
-    from brevetti_hydra.sweep.launch.base import Task
     from brevetti_hydra.sweep.opened import OpenSweep
+    from brevetti_hydra.sweep.task import Task
     from brevetti_hydra.sweep_nodes import LauncherNode
 
 __all__ = ["SlurmLauncher", "cancel_jobs", "job_states"]

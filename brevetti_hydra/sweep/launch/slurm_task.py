@@ -17,9 +17,9 @@ from brevetti_hydra.errors import BrevettiHydraError, RunInterrupted, RunNotFoun
 from brevetti_hydra.record import RunState
 from brevetti_hydra.run.settling import settle
 from brevetti_hydra.sweep.folders import SweepFolder
-from brevetti_hydra.sweep.launch.base import Task
 from brevetti_hydra.sweep.launch.slurm_queue import SlurmQueue
 from brevetti_hydra.sweep.opened import open_sweep
+from brevetti_hydra.sweep.task import Task
 
 if TYPE_CHECKING:
     from types import FrameType

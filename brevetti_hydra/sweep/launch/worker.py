@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import FrameType
 
-    from brevetti_hydra.sweep.launch.base import Task
+    from brevetti_hydra.sweep.task import Task
     from brevetti_hydra.sweep.trial import TrialRunner
 
 __all__ = ["main"]
@@ -107,8 +107,8 @@ def _open_runner(first: dict[str, Any]) -> TrialRunner:
 
 
 def _read_task(fields: dict[str, Any]) -> Task:
-    from brevetti_hydra.sweep.launch.base import Task
     from brevetti_hydra.sweep.record import PlannedTrial
+    from brevetti_hydra.sweep.task import Task
 
     return Task(PlannedTrial(**fields["trial"]), fields["attempt"])
 

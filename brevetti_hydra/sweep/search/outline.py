@@ -19,7 +19,7 @@ from brevetti_hydra.config.models.job_shapes import RootShape, shape_at
 from brevetti_hydra.config.tree.budget import Budget
 from brevetti_hydra.errors import InvalidAxisError
 from brevetti_hydra.settings import RESERVED_NODES
-from brevetti_hydra.sweep.axes import Axis
+from brevetti_hydra.sweep.planning.axes import Axis
 from brevetti_hydra.sweep.record import LinePart
 from brevetti_hydra.sweep.search.space import Condition, Space, SpaceAxis
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config import Argument, Composition
     from brevetti_hydra.config.models.fields import Shape
-    from brevetti_hydra.sweep.axes import Axes
+    from brevetti_hydra.sweep.planning.axes import Axes
 
 __all__ = ["MOST_STEMS", "Outline", "arguments_at", "name_of", "outline_of"]
 

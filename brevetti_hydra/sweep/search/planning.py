@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from brevetti_hydra.config import Argument
-    from brevetti_hydra.sweep.axes import Axes
+    from brevetti_hydra.sweep.planning.axes import Axes
     from brevetti_hydra.sweep.record import Objective
     from brevetti_hydra.sweep_nodes import SearchNode, SweepNode
 

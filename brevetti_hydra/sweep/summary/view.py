@@ -14,7 +14,7 @@ from brevetti_hydra._clock import SYSTEM_CLOCK, Clock, parse_utc
 from brevetti_hydra.errors import RecordUnreadableError, RunNotFoundError
 from brevetti_hydra.record import Failure, RunState
 from brevetti_hydra.run.settling import settle
-from brevetti_hydra.sweep.drivers import drivers_at_work
+from brevetti_hydra.sweep.driving.drivers import drivers_at_work
 from brevetti_hydra.sweep.folders import SweepFolder
 from brevetti_hydra.sweep.opened import open_sweep
 from brevetti_hydra.sweep.record import PlannedTrial, SweepRecord

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from brevetti_hydra._clock import SYSTEM_CLOCK, Clock
 from brevetti_hydra.errors import RecordUnreadableError
 from brevetti_hydra.record import RunState
-from brevetti_hydra.sweep.drivers import drivers_at_work
+from brevetti_hydra.sweep.driving.drivers import drivers_at_work
 from brevetti_hydra.sweep.opened import open_sweep
 from brevetti_hydra.sweep.summary.view import (
     SweepView,

@@ -15,9 +15,10 @@ import pytest
 
 from brevetti_hydra.config import read_argv
 from brevetti_hydra.errors import BrevettiHydraError, LauncherError
-from brevetti_hydra.sweep.launch.base import Ended, Task
+from brevetti_hydra.sweep.launch.base import Ended
 from brevetti_hydra.sweep.launch.hydra_plugins import HydraLauncher
-from brevetti_hydra.sweep.plan import plan_sweep, write_sweep
+from brevetti_hydra.sweep.planning.plan import plan_sweep, write_sweep
+from brevetti_hydra.sweep.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -346,7 +347,7 @@ def test_an_orphan_ends_its_trial_and_begins_no_other(project: Path, tmp_path: P
     code = (
         "import sys\n"
         "from brevetti_hydra.sweep.folders import SweepFolder\n"
-        "from brevetti_hydra.sweep.launch.base import Task\n"
+        "from brevetti_hydra.sweep.task import Task\n"
         "from brevetti_hydra.sweep.launch.hydra_plugins import HydraLauncher\n"
         "from brevetti_hydra.sweep.opened import open_sweep\n"
         "from pathlib import Path\n"

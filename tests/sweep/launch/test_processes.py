@@ -17,10 +17,11 @@ from brevetti_hydra.config import find_project, read_argv, read_overrides
 from brevetti_hydra.errors import LauncherError
 from brevetti_hydra.record import RunRecord, RunState
 from brevetti_hydra.run.settling import settle
-from brevetti_hydra.sweep.launch.base import Ended, Task
+from brevetti_hydra.sweep.launch.base import Ended
 from brevetti_hydra.sweep.launch.limits import Excess, Limits, memory_bytes
 from brevetti_hydra.sweep.launch.processes import ProcessesLauncher
-from brevetti_hydra.sweep.plan import plan_sweep, write_sweep
+from brevetti_hydra.sweep.planning.plan import plan_sweep, write_sweep
+from brevetti_hydra.sweep.task import Task
 from brevetti_hydra.sweep_nodes import LauncherNode
 
 if TYPE_CHECKING:
@@ -313,7 +314,7 @@ DRIVER = """
 import sys, time
 from pathlib import Path
 from brevetti_hydra.sweep.folders import SweepFolder
-from brevetti_hydra.sweep.launch.base import Task
+from brevetti_hydra.sweep.task import Task
 from brevetti_hydra.sweep.launch.choice import open_launcher
 from brevetti_hydra.sweep.opened import open_sweep
 

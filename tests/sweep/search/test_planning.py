@@ -8,7 +8,7 @@ import pytest
 
 from brevetti_hydra.config import read_argv
 from brevetti_hydra.errors import BrevettiHydraError
-from brevetti_hydra.sweep.plan import SweepPlan, plan_sweep, write_sweep
+from brevetti_hydra.sweep.planning.plan import SweepPlan, plan_sweep, write_sweep
 from brevetti_hydra.sweep.search.base import Point
 from brevetti_hydra.sweep.search.points import PointPlanner
 from brevetti_hydra.sweep.search.space import Space

@@ -14,10 +14,10 @@ import optuna
 import pytest
 
 from brevetti_hydra.record import RunRecord, RunState
+from brevetti_hydra.sweep.driving.searching import read_importances
 from brevetti_hydra.sweep.folders import SweepFolder
 from brevetti_hydra.sweep.opened import OpenSweep, open_sweep
 from brevetti_hydra.sweep.search.study_log import StudyLog
-from brevetti_hydra.sweep.searching import read_importances
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 RESUME = (
     "import sys\n"
-    "from brevetti_hydra.sweep.driver import Driver\n"
+    "from brevetti_hydra.sweep.driving.driver import Driver\n"
     "from brevetti_hydra.sweep.folders import SweepFolder\n"
     "from brevetti_hydra.sweep.launch.choice import open_launcher\n"
     "from brevetti_hydra.sweep.opened import open_sweep\n"
-    "from brevetti_hydra.sweep.policy import Policy\n"
-    "from brevetti_hydra.sweep.searching import open_feed\n"
+    "from brevetti_hydra.sweep.driving.policy import Policy\n"
+    "from brevetti_hydra.sweep.driving.searching import open_feed\n"
     "sweep = open_sweep(SweepFolder(sys.argv[1]))\n"
     "policy = Policy.of(sweep.record, is_retrying_failed=len(sys.argv) > 2)\n"
     "Driver(sweep, open_launcher(sweep), feed=open_feed(sweep), policy=policy).drive()\n"

@@ -8,7 +8,7 @@ import pytest
 
 from brevetti_hydra.errors import RecordUnreadableError, SweepNotFoundError
 from brevetti_hydra.record import RunState
-from brevetti_hydra.sweep.drivers import sign_on
+from brevetti_hydra.sweep.driving.drivers import sign_on
 from brevetti_hydra.sweep.finding import find_sweep, sweep_folders
 from brevetti_hydra.sweep.summary.ranking import best_trials, group_repeats, rank
 from brevetti_hydra.sweep.summary.view import read_sweep

@@ -16,7 +16,7 @@ import pytest
 from brevetti_hydra.errors import RunNotFoundError
 from brevetti_hydra.record import RunRecord, RunState
 from brevetti_hydra.run.settling import settle
-from brevetti_hydra.sweep.driver import Driver
+from brevetti_hydra.sweep.driving.driver import Driver
 from brevetti_hydra.sweep.folders import SweepFolder
 from brevetti_hydra.sweep.launch.choice import open_launcher
 from brevetti_hydra.sweep.launch.slurm import cancel_jobs, job_states

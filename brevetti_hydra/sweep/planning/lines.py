@@ -16,7 +16,7 @@ from brevetti_hydra.errors import (
     InvalidAxisError,
     Place,
 )
-from brevetti_hydra.sweep.axes import Axis, is_of_sweep
+from brevetti_hydra.sweep.planning.axes import Axis, is_of_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -20,18 +20,18 @@ from brevetti_hydra._clock import SYSTEM_CLOCK, Clock
 from brevetti_hydra._text import plural
 from brevetti_hydra.errors import LauncherError, RecordUnreadableError
 from brevetti_hydra.record import RunState
-from brevetti_hydra.sweep.drivers import sign_on
-from brevetti_hydra.sweep.launch.base import Ended, Task
-from brevetti_hydra.sweep.policy import Policy, Progress, failures_of
+from brevetti_hydra.sweep.driving.drivers import sign_on
+from brevetti_hydra.sweep.driving.policy import Policy, Progress, failures_of
+from brevetti_hydra.sweep.driving.stopping import StopWatch
 from brevetti_hydra.sweep.standing import Standing, look_at
-from brevetti_hydra.sweep.stopping import StopWatch
+from brevetti_hydra.sweep.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from brevetti_hydra.record import RunRecord
-    from brevetti_hydra.sweep.feeding import SearchFeed
-    from brevetti_hydra.sweep.launch.base import Launcher
+    from brevetti_hydra.sweep.driving.feeding import SearchFeed
+    from brevetti_hydra.sweep.launch.base import Ended, Launcher
     from brevetti_hydra.sweep.opened import OpenSweep
     from brevetti_hydra.sweep.record import PlannedTrial
 

@@ -11,9 +11,9 @@ from brevetti_hydra.config.secrets import hide_secrets
 from brevetti_hydra.config.validate import validate_sweep_nodes
 from brevetti_hydra.errors import BrevettiHydraError, ConfigError
 from brevetti_hydra.job import Job
-from brevetti_hydra.sweep.axes import Axes, axis_of, read_axes
-from brevetti_hydra.sweep.composing import Composer, Mistakes
-from brevetti_hydra.sweep.lines import params_of, read_line_file
+from brevetti_hydra.sweep.planning.axes import Axes, axis_of, read_axes
+from brevetti_hydra.sweep.planning.composing import Composer, Mistakes
+from brevetti_hydra.sweep.planning.lines import params_of, read_line_file
 from brevetti_hydra.sweep_nodes import LauncherNode, SearchNode, SweepNode
 
 if TYPE_CHECKING:

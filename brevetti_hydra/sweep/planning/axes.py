@@ -17,7 +17,7 @@ from brevetti_hydra.config.command_line.swept import MOST_VALUES, Domain, read_s
 from brevetti_hydra.config.tree.budget import Budget
 from brevetti_hydra.config.tree.origins import Origin
 from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors, InvalidAxisError
-from brevetti_hydra.sweep.zips import check_lengths, is_zip, read_zip
+from brevetti_hydra.sweep.planning.zips import check_lengths, is_zip, read_zip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

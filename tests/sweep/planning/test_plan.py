@@ -14,7 +14,7 @@ from brevetti_hydra.cli.main import main
 from brevetti_hydra.config import compose, read_argv, read_overrides, validate
 from brevetti_hydra.config.recorded import compose_recorded, recorded_tree
 from brevetti_hydra.errors import BrevettiHydraError
-from brevetti_hydra.sweep.plan import SweepPlan, plan_sweep, write_sweep
+from brevetti_hydra.sweep.planning.plan import SweepPlan, plan_sweep, write_sweep
 from brevetti_hydra.sweep.record import PlannedTrial
 from brevetti_hydra.sweep.trial import with_values
 
@@ -262,7 +262,7 @@ def test_all_mistakes_of_all_trials_are_told_and_nothing_is_written(
         reports.append(f"{name}: {' '.join(words)}\n{caught.value}")
 
     text = "\n\n".join(reports) + "\n"
-    golden("sweep/plan.txt", text.replace(str(Path(__file__).parents[2]), "REPOSITORY"))
+    golden("sweep/plan.txt", text.replace(str(Path(__file__).parents[3]), "REPOSITORY"))
     assert not (project / "runs").exists()
     assert "hunter2" not in text.replace("token=hunter2-hunter2,hunter2-other2\n", "")
 

@@ -23,11 +23,12 @@ from brevetti_hydra.errors import (
 from brevetti_hydra.record import RunState
 from brevetti_hydra.run.liveness import this_process
 from brevetti_hydra.run.requests import Request, write_request
-from brevetti_hydra.sweep.driver import Driver
-from brevetti_hydra.sweep.drivers import drivers_at_work, sign_on
-from brevetti_hydra.sweep.launch.base import Ended, Task
+from brevetti_hydra.sweep.driving.driver import Driver
+from brevetti_hydra.sweep.driving.drivers import drivers_at_work, sign_on
+from brevetti_hydra.sweep.driving.stopping import write_stop
+from brevetti_hydra.sweep.launch.base import Ended
 from brevetti_hydra.sweep.opened import open_sweep
-from brevetti_hydra.sweep.stopping import write_stop
+from brevetti_hydra.sweep.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -291,7 +292,7 @@ def test_drivers_can_be_seen(sweeps: Sweeps) -> None:
 DRIVE = """
 import sys
 from pathlib import Path
-from brevetti_hydra.sweep.driver import Driver
+from brevetti_hydra.sweep.driving.driver import Driver
 from brevetti_hydra.sweep.folders import SweepFolder
 from brevetti_hydra.sweep.launch.choice import open_launcher
 from brevetti_hydra.sweep.opened import open_sweep

@@ -9,7 +9,7 @@ from brevetti_hydra._files import remove
 from brevetti_hydra._text import plural
 from brevetti_hydra.errors import WrongStateError
 from brevetti_hydra.run.annotate import state_of
-from brevetti_hydra.sweep.drivers import drivers_at_work
+from brevetti_hydra.sweep.driving.drivers import drivers_at_work
 
 if TYPE_CHECKING:
     from brevetti_hydra.run.folders import RunFolder

@@ -24,12 +24,12 @@ from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors, InvalidSetti
 from brevetti_hydra.opening import read_info, refuse_remote
 from brevetti_hydra.run.folders import new_run_id, runs_root
 from brevetti_hydra.sweep.code import CodeRecord, gather_code, write_code
-from brevetti_hydra.sweep.composing import Composed, Composer, Mistakes
 from brevetti_hydra.sweep.folders import SweepFolder, trial_name
-from brevetti_hydra.sweep.freezing import Bases, key_of
-from brevetti_hydra.sweep.head import Head, read_head
-from brevetti_hydra.sweep.hydra_options import read_hydra_launcher
 from brevetti_hydra.sweep.opened import OpenSweep
+from brevetti_hydra.sweep.planning.composing import Composed, Composer, Mistakes
+from brevetti_hydra.sweep.planning.freezing import Bases, key_of
+from brevetti_hydra.sweep.planning.head import Head, read_head
+from brevetti_hydra.sweep.planning.hydra_options import read_hydra_launcher
 from brevetti_hydra.sweep.record import Frozen, Objective, PlannedTrial, SweepRecord
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config import Request
     from brevetti_hydra.job import Job
-    from brevetti_hydra.sweep.axes import Axes, Point
+    from brevetti_hydra.sweep.planning.axes import Axes, Point
     from brevetti_hydra.sweep_nodes import SweepNode
 
 __all__ = ["SweepPlan", "plan_sweep", "write_sweep"]

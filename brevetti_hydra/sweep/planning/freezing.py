@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path as FilePath
 
     from brevetti_hydra.config import Argument, Composition, Request, Validated
-    from brevetti_hydra.sweep.composing import Composed
+    from brevetti_hydra.sweep.planning.composing import Composed
 
 __all__ = ["Bases", "Laid", "key_of"]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from brevetti_hydra.config import read_argv
 from brevetti_hydra.config.command_line.swept import Domain
 from brevetti_hydra.errors import BrevettiHydraError
-from brevetti_hydra.sweep.axes import Axes, read_axes
+from brevetti_hydra.sweep.planning.axes import Axes, read_axes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from brevetti_hydra.record import RunRecord
-    from brevetti_hydra.sweep.launch.base import Task
     from brevetti_hydra.sweep.opened import OpenSweep
     from brevetti_hydra.sweep.record import PlannedTrial
     from brevetti_hydra.sweep.search.base import Point, Search
+    from brevetti_hydra.sweep.task import Task
 
 __all__ = ["SearchFeed"]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from brevetti_hydra._files import lock
 from brevetti_hydra.errors import MissingExtraError, RecordUnreadableError, StorageError
-from brevetti_hydra.sweep.feeding import SearchFeed
+from brevetti_hydra.sweep.driving.feeding import SearchFeed
 from brevetti_hydra.sweep.opened import read_sweep_record
 from brevetti_hydra.sweep.search.points import PointPlanner
 from brevetti_hydra.sweep.search.space import Space

@@ -1,0 +1,1 @@
+"""From a line with `-m` to a planned sweep; `plan` is the way through."""
