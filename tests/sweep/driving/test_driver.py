@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from brevetti_hydra.sweep.opened import OpenSweep
-
-    from .conftest import Sweeps
+    from tests.sweep.conftest import Sweeps
 
 COMPLETED, FAILED, INTERRUPTED = RunState.COMPLETED, RunState.FAILED, RunState.INTERRUPTED
 
