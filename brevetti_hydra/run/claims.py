@@ -14,11 +14,15 @@ from brevetti_hydra.errors import StaleAttemptError, StorageWriteError
 from brevetti_hydra.run.liveness import ProcessMark, is_gone
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from brevetti_hydra.run.folders import RunFolder
 
 __all__ = ["Claim", "Heartbeats", "is_claimed", "is_withdrawn", "pending_attempt"]
 
 
+# Between two looks at what is asked of a trial.
+_LOOK_S = 1.0
 # Longer than between any two heartbeats that somebody would ask for.
 _LONGEST_SILENCE_S = 3600.0
 
@@ -166,6 +170,8 @@ class Heartbeats:
 
     The thread outlives a run, for the next one's sake: `begin` and `end` neither start, wake nor
     wait for it, unless the new claim is in more of a hurry than all before it.
+
+    It can look at something for each, besides: whether the run was asked to stop.
     """
 
     def __init__(self) -> None:
@@ -176,15 +182,26 @@ class Heartbeats:
         self._is_closed = False
         self._interval_s: dict[Claim, float] = {}
         self._due: dict[Claim, float] = {}
+        self._looks: dict[Claim, Callable[[], object]] = {}
         self._shortest_s = _LONGEST_SILENCE_S
         self._wakes = 0.0
 
-    def begin(self, claim: Claim, lease_s: float) -> None:
-        """Begin to beat for a claim."""
+    def begin(self, claim: Claim, lease_s: float, look: Callable[[], object] | None = None) -> None:
+        """Begin to beat for a claim.
+
+        Args:
+            claim: The claim.
+            lease_s: Seconds after which it counts as lost.
+            look: Called once a second, from the thread.
+        """
         with self._changed:
             interval_s = lease_s / 4
             self._interval_s[claim] = interval_s
             self._due[claim] = due = time.monotonic() + interval_s
+            if look is not None:
+                self._looks[claim] = look
+                interval_s = min(interval_s, _LOOK_S)
+                due = time.monotonic() + interval_s
             self._shortest_s = min(self._shortest_s, interval_s)
             if self._thread is None or self._owner != os.getpid():
                 self._start()
@@ -196,6 +213,7 @@ class Heartbeats:
         with self._changed:
             self._interval_s.pop(claim, None)
             self._due.pop(claim, None)
+            self._looks.pop(claim, None)
 
     def close(self) -> None:
         """End the thread."""
@@ -223,6 +241,10 @@ class Heartbeats:
                     # A file system that is away for a while: the next beat may reach it.
                     with suppress(OSError):
                         claim.beat()
+                for look in self._looks.values():
+                    look()
                 # Without any claim it wakes as often: so that a new one need not wake it.
                 self._wakes = min(self._due.values(), default=now + self._shortest_s)
+                if self._looks:
+                    self._wakes = min(self._wakes, now + _LOOK_S)
                 self._changed.wait(self._wakes - time.monotonic())

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from brevetti_hydra._clock import format_utc
@@ -33,7 +34,6 @@ from brevetti_hydra.run.git import begin_git
 from brevetti_hydra.run.objectives import check_objectives
 from brevetti_hydra.run.outputs import build_output, describe_job, write_output
 from brevetti_hydra.run.recorder import Recorder
-from brevetti_hydra.run.requests import read_request
 from brevetti_hydra.run.seeding import Seeding
 from brevetti_hydra.run.snapshot import (
     Inputs,
@@ -213,17 +213,18 @@ class Session:
     @property
     def is_asked_to_stop(self) -> bool:
         """Whether the run was asked to stop; a trial also by its driver."""
-        if self._plan.trial is not None and not self.stops.is_requested:
-            request = read_request(self._folder, self._number)
-            if request is not None:
-                self.stops.ask(StopCause.of_request(request))
+        if self._plan.trial is not None:
+            self.stops.look(self._folder, self._number, ("stop", "prune"))
         return self.stops.is_requested
 
     # --- before run() ---
 
     def _prepare(self) -> None:
         around = self._around
-        self._workplace.beats.begin(self._claimed, self._plan.run_node.lease_s)
+        # A trial that is pruned may go on to its next report, however long that takes.
+        asked = partial(self.stops.look, self._folder, self._number, ("stop",))
+        look = None if self._plan.trial is None else asked
+        self._workplace.beats.begin(self._claimed, self._plan.run_node.lease_s, look)
         if self._plan.timeout_s is not None:
             self.stops.limit(self._plan.timeout_s)
         self._start_capture()

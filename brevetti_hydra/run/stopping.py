@@ -7,7 +7,8 @@
     + LAST_WAIT_S -> the run is sealed from another thread, and the process exits
     signal 2      -> KeyboardInterrupt at once
 
-A trial is asked in the same way by its time limit, and by its driver (`requests`).
+A trial is asked in the same way by its time limit, and by its driver (`requests`); a driver that
+asks by a file and by a signal has asked once.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brevetti_hydra.errors import RunInterrupted, RunPruned
 from brevetti_hydra.record import Failure, RunState
+from brevetti_hydra.run.requests import read_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
     from brevetti_hydra._masks import Masking
+    from brevetti_hydra.run.folders import RunFolder
     from brevetti_hydra.run.requests import Request
 
 __all__ = ["LAST_WAIT_S", "StopCause", "StopRequests"]
@@ -43,12 +46,14 @@ class StopCause(NamedTuple):
         kind: As in `Failure.type`.
         message: As in `Failure.message`.
         signal_number: The signal that asked, or that stands for it.
+        is_request: Whether it was asked by a file.
     """
 
     state: RunState
     kind: str
     message: str
     signal_number: int = signal.SIGTERM
+    is_request: bool = False
 
     @classmethod
     def of_signal(cls, number: int) -> StopCause:
@@ -60,8 +65,8 @@ class StopCause(NamedTuple):
     def of_request(cls, request: Request) -> StopCause:
         """Give that of a driver's request."""
         if request.ask == "prune":
-            return cls(RunState.PRUNED, "RunPruned", request.reason)
-        return cls(RunState.INTERRUPTED, "RunInterrupted", request.reason)
+            return cls(RunState.PRUNED, "RunPruned", request.reason, is_request=True)
+        return cls(RunState.INTERRUPTED, "RunInterrupted", request.reason, is_request=True)
 
     def failure(self, masking: Masking) -> Failure:
         """Give the same, for the record."""
@@ -155,6 +160,12 @@ class StopRequests:
         if not self._is_debugged:
             self._wait(self._grace_s, self._insist)
 
+    def look(self, folder: RunFolder, attempt: int, heeded: Sequence[str]) -> None:
+        """Ask for what the driver asks of an attempt by its file, if that is heeded here."""
+        request = read_request(folder, attempt) if self.cause is None else None
+        if request is not None and request.ask in heeded:
+            self.ask(StopCause.of_request(request))
+
     def raise_if_requested(self) -> None:
         """End the job from inside, where it reports.
 
@@ -189,6 +200,8 @@ class StopRequests:
             self._is_insisting = False  # it is our own; what follows comes from outside
         elif self.signal_number is None:
             self.signal_number = number
+            if self.cause is not None and self.cause.is_request:
+                return  # the driver's file has said so already, and a timer insists
         if self._is_shielded:
             return
         if self.cause is not None:

@@ -194,15 +194,16 @@ class CodeWatch:
         self._project = project
         self._clock = clock
         self._looked: float | None = None
+        self._is_as_planned = False
         self._planned: dict[str, str] = {}
         self._stamps: dict[str, tuple[int, int] | None] = {}
 
     def check(self) -> None:
         """Compare the files with the plan.
 
-        The first call reads each file. Later ones look for files that were written since, once a
-        second at most, and leave out those that this process has imported: what it runs is what
-        was planned.
+        Each call reads all files, until one has found them as they were planned. Later ones look
+        for files that were written since, once a second at most, and leave out those that this
+        process has imported: what it runs is what was planned.
 
         Raises:
             CodeChangedError: A file was changed or taken away.
@@ -211,7 +212,7 @@ class CodeWatch:
         now = self._clock.monotonic()
         if self._looked is not None and now - self._looked < _INTERVAL_S:
             return
-        is_first, self._looked = self._looked is None, now
+        is_first, self._looked = not self._is_as_planned, now
         if is_first:
             self._planned = _read(self._folder.code).files
         changed: list[str] = []
@@ -226,7 +227,11 @@ class CodeWatch:
             loaded = _loaded_files()
             changed = [each for each in changed if str(self._project.folder / each) not in loaded]
         if changed:
+            # A refused trial is tried again at once: it is no less changed within the second.
+            self._looked = None
+            self._stamps.update(dict.fromkeys(changed))
             raise self._refusal(changed)
+        self._is_as_planned = True
 
     def _refusal(self, changed: list[str]) -> CodeChangedError:
         missing = [label for label in changed if not (self._project.folder / label).exists()]

@@ -270,6 +270,53 @@ def test_a_stop_request_interrupts(trials: Trials) -> None:
     assert (RunState.COMPLETED, False) == (again.state, trials.folder.request.exists())
 
 
+def test_a_trial_that_never_reports_is_stopped(trials: Trials) -> None:
+    """A request to stop is heeded without the job: it has its time to end, and is ended then."""
+
+    def work(run: RunContext) -> None:
+        write_request(run.folder, Request("stop", "the sweep was stopped"), attempt=1)
+        time.sleep(30)
+
+    with pytest.raises(RunInterrupted):
+        trials.start(work, run={"grace_s": 0.1})
+
+    record = read_record(trials.folder)
+    assert RunState.INTERRUPTED == record.state
+    assert record.duration_s is not None
+    assert record.duration_s < 20
+
+
+def test_a_trial_is_not_pruned_between_reports(trials: Trials) -> None:
+    """A trial that has come to its end before it has heard of it is a completed one."""
+
+    def work(run: RunContext) -> None:
+        write_request(run.folder, Request("prune", "worse than the median"), attempt=1)
+        time.sleep(1.3)
+
+    record = trials.start(work, run={"grace_s": 0.05})
+
+    assert RunState.COMPLETED == record.state
+
+
+def test_a_driver_that_asks_twice_does_not_insist(trials: Trials) -> None:
+    """A signal behind the file leaves the job its time to clean up; the next one does not."""
+    seen: list[str] = []
+
+    def work(run: RunContext) -> None:
+        write_request(run.folder, Request("stop", "the sweep was stopped"), attempt=1)
+        seen.append(f"asked {run.stop_requested}")
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+        seen.append("cleaned up")
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+
+    with pytest.raises(RunInterrupted):
+        trials.start(work)
+
+    assert ["asked True", "cleaned up"] == seen
+
+
 def test_what_was_asked_of_another_attempt_means_nothing(trials: Trials) -> None:
     """A request that comes too late, and a torn one, are passed over."""
 

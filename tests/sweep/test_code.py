@@ -207,6 +207,24 @@ def test_a_worker_refuses_other_code(
     assert expected == notes
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_worker_refuses_other_code_each_time(
+    is_late: bool, watch: CodeWatch, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refused trial is handed out again at once, and refused again, until the file is back."""
+    if is_late:
+        watch.check()
+    change(project)
+    with pytest.raises(CodeChangedError):
+        watch.check()
+    monkeypatch.setattr(Clock, "monotonic", lambda clock: clock.seconds)
+
+    with pytest.raises(CodeChangedError):
+        watch.check()
+    (project / "later.py").write_text(FILES["later.py"])
+    watch.check()
+
+
 def test_a_worker_goes_on_with_what_it_has_imported(
     watch: CodeWatch, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ __all__ = ["MOST_VALUES", "Domain", "Swept", "one_of", "read_swept", "split_top"
 MOST_VALUES = 1_000_000
 
 _CALL = re.compile(r"(choice|sort|shuffle|tag)\s*\((.*)\)", re.DOTALL)
+_SWEEPS = re.compile(r"(?:choice|sort|shuffle|tag|range|interval|glob)\s*\(.*\)", re.DOTALL)
 _NAMED = re.compile(r"(?:reverse|list|sweep|tags)\s*=")
 
 
@@ -74,7 +75,9 @@ def read_swept(
         InvalidAxisError: It sweeps over nothing, over too much, or over what cannot be swept.
     """
     parsed = argument.parsed
-    if parsed is None or argument.is_literal or not parsed.is_sweep_override():
+    if parsed is None:
+        return _beyond_grammar(argument, budget)
+    if not parsed.is_sweep_override():
         return None
     if argument.sign == "~":
         raise _wrong(argument, "what is taken away cannot be swept", "leave the values out")
@@ -97,6 +100,22 @@ def read_swept(
         # The same order at each reading: what `--dry-run` shows is what runs.
         random.Random(argument.text).shuffle(choices)  # noqa: S311 - no secret
     return Swept(tuple(choices), _domain(sweep))
+
+
+def _beyond_grammar(argument: Argument, budget: Budget) -> Swept | None:
+    """Split at its commas what the grammar cannot read, whose plain texts are ASCII: `name=ü,b`.
+
+    Raises:
+        InvalidAxisError: It is written as a sweep that only the grammar could take apart.
+    """
+    value = "" if argument.is_literal else (argument.value or "").strip()
+    if _SWEEPS.fullmatch(value):
+        note = argument.fault or "it does not follow the override grammar"
+        raise _wrong(argument, note, "put each text with other characters in quotes")
+    parts = split_top(value)
+    if argument.sign == "~" or len(parts) == 1 or not all(parts):
+        return None
+    return Swept(tuple(one_of(argument, part, budget) for part in parts), Domain("choice"))
 
 
 def one_of(argument: Argument, value: str, budget: Budget, key: str | None = None) -> Argument:

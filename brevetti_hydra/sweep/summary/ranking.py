@@ -106,8 +106,10 @@ def group_repeats(view: SweepView) -> list[Group]:
     for trial in view.trials:
         planned = trial.planned
         own = {name: value for name, value in planned.varied.items() if name != SEED}
-        # The base as well: what does not vary by a key of the line may vary by a group.
-        key = json.dumps([planned.job, planned.base, own], sort_keys=True, default=str)
+        # The line as well: what does not vary by a setting may vary by a group. Not the base: a
+        # repeat may have one of its own, for its seed's sake.
+        line = [text for text in planned.overrides if not text.startswith(f"{SEED}=")]
+        key = json.dumps([planned.job, line, own], sort_keys=True, default=str)
         gathered.setdefault(key, []).append(trial)
     if all(len(trials) == 1 for trials in gathered.values()):
         return []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from brevetti_hydra.config import read_argv
 from brevetti_hydra.config.command_line.swept import Domain
-from brevetti_hydra.errors import BrevettiHydraError
+from brevetti_hydra.errors import BrevettiHydraError, InvalidAxisError
 from brevetti_hydra.sweep.planning.axes import Axes, read_axes
 
 if TYPE_CHECKING:
@@ -56,6 +56,20 @@ def test_values_keep_their_spelling(value: str, expected: list[str]) -> None:
     actual = [line[0] for line in lines(f"key={value}")]
 
     assert [f"key={each}" for each in expected] == actual
+
+
+def test_texts_beyond_the_grammar_are_split_at_their_commas() -> None:
+    """Hydra's plain texts are ASCII; others are several values just as well."""
+    assert [["n=ü"], ["n=b"], ['n="a, b"']] == lines('n=ü, b,"a, b"')
+    assert [["n=ü"]] == lines("n=ü")
+    assert [["n=ü,"]] == lines("n=ü,")
+
+
+@pytest.mark.parametrize("value", ["choice(ü,b)", "tag(log,choice(ü,b))", "glob(ü*)"])
+def test_a_sweep_beyond_the_grammar_is_no_text(value: str) -> None:
+    """What is written as a sweep does not run once, with that as its text."""
+    with pytest.raises(InvalidAxisError, match="cannot be swept"):
+        axes(f"n={value}")
 
 
 def test_a_pattern_names_options_of_a_group() -> None:

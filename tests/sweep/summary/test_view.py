@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -117,6 +117,16 @@ def test_ranks_by_several_objectives(make_sweep: Callable[..., SweepFolder]) -> 
 
     assert [0, 1, 3, 2, 4] == [trial.number for trial in rank(view)]
     assert [0, 1, 3] == [trial.number for trial in best_trials(view)]
+
+
+def test_repeats_of_a_plan_are_grouped(sweeps: Any) -> None:
+    """`sweep.repeat` makes groups of its trials, and other lines others."""
+    sweep = sweeps.plan("x=1,2", "sweep.repeat=3")
+    sweeps.drive(sweep)
+
+    groups = group_repeats(read_sweep(sweep.folder))
+
+    assert [3, 3] == [len(group.trials) for group in groups]
 
 
 def test_repeats_are_grouped(make_sweep: Callable[..., SweepFolder]) -> None:
