@@ -8,6 +8,7 @@ not count: the setting belongs to another variant. That becomes its condition.
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
@@ -99,22 +100,60 @@ def outline_of(
     """
     root = RootShape(first.shapes)
     found = {name_of(axis): _described(axis, _shape_of(axis, root, first)) for axis in axes.axes}
-    deciding = tuple(
-        name_of(axis) for axis in axes.axes if _is_deciding(axis, is_group, root, first)
-    )
-    frame = Space({name: found[name] for name in deciding})
-    _check_number(axes, frame, deciding)
+    decide = [axis for axis in axes.axes if _is_deciding(axis, is_group, root, first)]
+    _check_number(decide, found)
+    frame = _frame_of(decide, found, is_group, compose_under)
+    deciding = tuple(frame.axes)
     stems = [(chosen, compose_under(chosen)) for chosen in frame.points()]
     for axis in axes.axes:
-        if name_of(axis) not in deciding:
-            counting = [chosen for chosen, tree in stems if _counts(axis, tree)]
-            # An axis that counts nowhere is a mistake, and told by whoever composes it.
-            if counting:
-                conditions = _conditions(axis, counting, frame)
-                update = {"conditions": tuple(conditions)}
-                found[name_of(axis)] = found[name_of(axis)].model_copy(update=update)
+        name = name_of(axis)
+        found[name] = (
+            frame.axes[name] if name in deciding else _limited(axis, found[name], stems, frame)
+        )
     parts = tuple(map(_part, axes.parts))
     return Outline(Space(found), deciding, parts)
+
+
+def _frame_of(
+    decide: Sequence[Axis],
+    found: Mapping[str, SpaceAxis],
+    is_group: Callable[[str], bool],
+    compose_under: Callable[[Mapping[str, str]], Composition],
+) -> Space:
+    """Give the space of the axes that decide, the outer ones first: variants hold unions, too."""
+    frame = Space({})
+    for depth, axis in sorted(((_depth(axis, is_group), axis) for axis in decide), key=_first):
+        described = found[name_of(axis)]
+        if depth > 1 and frame.axes:
+            stems = [(chosen, compose_under(chosen)) for chosen in frame.points()]
+            described = _limited(axis, described, stems, frame)
+        frame = Space({**frame.axes, name_of(axis): described})
+    return frame
+
+
+def _depth(axis: Axis, is_group: Callable[[str], bool]) -> int:
+    """Tell how deep in the settings an axis stands; options of groups are above them all."""
+    paths = [() if is_group(key) else split_text(key) or () for key in axis.keys]
+    return max(map(len, paths), default=0)
+
+
+def _first(pair: tuple[int, Axis]) -> int:
+    return pair[0]
+
+
+def _limited(
+    axis: Axis,
+    described: SpaceAxis,
+    stems: Sequence[tuple[dict[str, Any], Composition]],
+    frame: Space,
+) -> SpaceAxis:
+    """Add the conditions under which an axis counts, among some stems."""
+    counting = [chosen for chosen, tree in stems if _counts(axis, tree)]
+    # An axis that counts nowhere is a mistake, and told by whoever composes it.
+    if not counting:
+        return described
+    conditions = tuple(_conditions(axis, counting, frame))
+    return described.model_copy(update={"conditions": conditions})
 
 
 def _part(part: Argument | Axis) -> LinePart:
@@ -162,6 +201,10 @@ def _range_of(axis: Axis, shape: Shape | None) -> SpaceAxis:
         raise _wrong(axis, "its ends are not known")
     is_integer = domain.is_integer or (shape is not None and shape.annotation is int)
     is_log = "log" in domain.tags
+    for tag in sorted(domain.tags - {"log"}):
+        raise _wrong(
+            axis, f"'{tag}' is no tag that a search knows", "write tag(log,...), or no tag"
+        )
     if domain.kind == "interval":
         kind = "int" if is_integer and _are_whole(domain.low, domain.high) else "float"
         return SpaceAxis.model_validate(
@@ -212,14 +255,13 @@ def _shape_of(axis: Axis, root: Shape, tree: Composition) -> Shape | None:
     return None if path is None else shape_at(root, path, tree.filled)
 
 
-def _check_number(axes: Axes, frame: Space, deciding: Sequence[str]) -> None:
-    count = 1
-    for name in deciding:
-        count *= frame.axes[name].size or 1
+def _check_number(decide: Sequence[Axis], found: Mapping[str, SpaceAxis]) -> None:
+    names = [name_of(axis) for axis in decide]
+    count = prod(found[name].size or 1 for name in names)
     if count > MOST_STEMS:
         raise _wrong(
-            next(axis for axis in axes.axes if name_of(axis) == deciding[-1]),
-            f"{quote_all(deciding)} make {count:,} configurations, more than {MOST_STEMS:,}",
+            decide[-1],
+            f"{quote_all(names)} make {count:,} configurations, more than {MOST_STEMS:,}",
             "vary less of it at once",
         )
 
@@ -244,16 +286,17 @@ def _is_of_another(path: tuple[str, ...], root: Shape, tree: Composition) -> boo
 
 def _conditions(axis: Axis, counting: list[dict[str, Any]], frame: Space) -> list[Condition]:
     """Say under which choices an axis counts; raises where that is more than a combination."""
-    shown = {name: {chosen[name] for chosen in counting} for name in frame.axes}
+    shown = {name: {chosen.get(name) for chosen in counting} - {None} for name in frame.axes}
     told = [
         Condition(key=name, values=tuple(v for v in each.choices if v in shown[name]))
         for name, each in frame.axes.items()
-        if len(shown[name]) < (each.size or 0)
+        # What counts under none of them is not asked.
+        if 0 < len(shown[name]) < (each.size or 0)
     ]
     fitting = [
         chosen
         for chosen in frame.points()
-        if all(chosen[condition.key] in condition.values for condition in told)
+        if all(chosen.get(condition.key) in condition.values for condition in told)
     ]
     if len(fitting) != len(counting):
         raise _wrong(axis, "it counts under some pairs of choices and not under others")

@@ -149,7 +149,7 @@ class _Tried:
             self.own_problems += [each for each in found if not self._is_of_several(each)]
             return
         self.shown = self.shown or (composition, validated)
-        chosen = {name: point[name] for name in self._deciding}
+        chosen = {name: point[name] for name in self._deciding if name in point}
         if tuple(chosen.values()) not in self.stems:
             frozen = self._freeze(composition, validated)
             digest = digest_bytes(json_bytes(frozen))[:16]

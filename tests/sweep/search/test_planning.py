@@ -64,6 +64,48 @@ def test_an_axis_of_a_variant_counts_only_under_it(project: Path) -> None:
     ]
 
 
+def test_a_union_in_a_variant_counts_only_under_it(project: Path) -> None:
+    """What decides may itself belong to a variant; the order of the line does not matter."""
+    source = project / "train.py"
+    text = source.read_text(encoding="utf-8")
+    nested = (
+        'class Flat(JobSettings):\n    name: Literal["flat"] = "flat"\n\n\n'
+        'class Steps(JobSettings):\n    name: Literal["steps"] = "steps"\n    every: int = 3\n\n\n'
+        "class Cnn(JobSettings):\n"
+        '    plan: Annotated[Flat | Steps, Field(discriminator="name")] = Flat()\n'
+    )
+    source.write_text(text.replace("class Cnn(JobSettings):\n", nested), encoding="utf-8")
+
+    found = plan(
+        project,
+        *("model.plan.every=range(1,4)", "model.plan.name=flat,steps"),
+        *("model.kind=mlp,cnn", "model.width=8,16", "lr=1,2"),
+    )
+
+    is_cnn = {"key": "model.kind", "values": ["cnn"]}
+    is_steps = {"key": "model.plan.name", "values": ["steps"]}
+    assert {
+        "model.kind": [],
+        "model.plan.name": [is_cnn],
+        "model.plan.every": [is_cnn, is_steps],
+        "model.width": [{"key": "model.kind", "values": ["mlp"]}],
+        "lr": [],
+    } == {key: axis.get("conditions", []) for key, axis in found.record.space.items()}
+    assert [
+        {"model.kind": "mlp"},
+        {"model.kind": "cnn", "model.plan.name": "flat"},
+        {"model.kind": "cnn", "model.plan.name": "steps"},
+    ] == [stem.chosen for stem in found.record.stems]
+
+
+def test_a_tag_that_is_misspelled_is_told(project: Path) -> None:
+    """A range that was meant to be logarithmic is not searched evenly."""
+    with pytest.raises(BrevettiHydraError, match="cannot be searched over") as told:
+        plan(project, "lr=tag(lgo,interval(0.1,1))")
+
+    assert ("'lgo' is no tag that a search knows",) == tuple(told.value.notes)
+
+
 def test_a_group_decides_for_a_frozen_tree(project: Path) -> None:
     """Options of a group are composed once each, and what they set decides which axes count."""
     folder = project / "conf" / "net"
