@@ -56,8 +56,10 @@ __all__ = [
     "prepare",
     "read_info",
     "refuse_remote",
+    "refuse_unknown_id",
     "remote_job_error",
     "reopen_run",
+    "secrets_of",
 ]
 
 # Names the run's folder to a script that `resume` starts again; its `init` takes that run up.
@@ -148,14 +150,14 @@ def open_run(
 
     request = with_api_key(request)
     ready = prepare(request, folder, job_class)
-    _refuse_unknown_id(request, ready.validated)
+    refuse_unknown_id(request, ready.validated)
     composition, validated = ready.composition, ready.validated
     if composition.hydra.verbose:
         import logging
 
         logging.getLogger("brevetti_hydra").setLevel(logging.DEBUG)
     nodes = ReservedNodes(validated.job, validated.platform, _with_debug(validated, request))
-    secrets = _secrets(composition, validated, request)
+    secrets = secrets_of(composition, validated, request)
     left_out = find_ineffective(composition, request, Job)
     plan = RunPlan(
         job=job_ref(composition, ready.entry),
@@ -276,7 +278,7 @@ def reopen_run(
         info=_recorded_info(run),
         start_folder=snapshot.start_folder,
         trial=record.trial,
-        secrets=_secrets(composition, validated),
+        secrets=secrets_of(composition, validated),
         warnings=composition.notices,
         package_folders=package_folders(job_class),
     )
@@ -318,8 +320,12 @@ def _refuse_sweep(request: Request) -> None:
         )
 
 
-def _refuse_unknown_id(request: Request, validated: Validated) -> None:
-    """Refuse an id that nothing here describes: it would silently become another job's run."""
+def refuse_unknown_id(request: Request, validated: Validated) -> None:
+    """Refuse an id that nothing here describes: it would silently become another job's run.
+
+    Raises:
+        PlatformNotAvailableError: Such an id is given, or configured.
+    """
     job_id = request.container.get("job_id") or validated.platform.job_id
     if job_id is None or "info_file" in request.container:
         return
@@ -371,10 +377,19 @@ def read_info(request: Request, folder: Path) -> dict[str, Any] | None:
     return info
 
 
-def _secrets(
+def secrets_of(
     composition: Composition, validated: Validated, request: Request | None = None
 ) -> list[str]:
-    """Give every secret text that the run may meet, wherever it came from."""
+    """Give every secret text that a run may meet, wherever it came from.
+
+    Args:
+        composition: The tree.
+        validated: The settings.
+        request: The line, where it is that of the run itself.
+
+    Raises:
+        UsageError: The file that BREVETTI_API_KEY_FILE names cannot be read.
+    """
     key = (composition.info or {}).get("api_key")
     return [
         *secret_texts(composition),

@@ -205,6 +205,7 @@ def make_sweep(tmp_path: Path) -> Callable[..., SweepFolder]:
                 "folder": folder.name,
                 "created": format_utc(SWEEP_BEGIN),
                 "command": ("brevetti-hydra", "-m", "job=classifier", "lr=0.1,0.01"),
+                "trial_command": ("brevetti-hydra",),
                 "overrides": ("job=classifier", "lr=0.1,0.01"),
                 "start_folder": str(tmp_path),
                 "jobs": ("classifier",),

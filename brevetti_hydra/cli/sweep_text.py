@@ -163,7 +163,7 @@ def _next(view: SweepView) -> Iterator[str]:
     counts = view.counts
     facts: dict[str, str] = {}
     if best and view.objectives:
-        facts["best again"] = f"brevetti-hydra {format_command(best[0].planned.overrides)}"
+        facts["best again"] = format_command(view.record.command_of(best[0].planned))
     if view.state != "running" and view.total > view.done + counts.get("failed", 0):
         facts["go on"] = f"brevetti-hydra sweep resume {words}"
     if counts.get("failed"):

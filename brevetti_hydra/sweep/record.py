@@ -66,6 +66,9 @@ class SweepRecord(_Model):
     folder: str = Field(description="name of the sweep's folder")
     created: str = Field(description="UTC, ISO 8601")
     command: tuple[str, ...] = Field(description="the command line, without secrets")
+    trial_command: tuple[str, ...] = Field(
+        description="what the line of a trial alone begins with: program, flags, --info_file"
+    )
     overrides: tuple[str, ...] = Field(description="the overrides, as given, without secrets")
     start_folder: str = Field(description="the working directory of the start")
     jobs: tuple[str, ...] = Field(description="names of the jobs that it runs")
@@ -84,6 +87,10 @@ class SweepRecord(_Model):
     code_sha256: str = Field(description="digest of code.json's files")
     harness: str = Field(description="version of brevetti_hydra that planned it")
 
+    def command_of(self, trial: PlannedTrial) -> list[str]:
+        """Give the words of a command line that runs a trial again, alone."""
+        return [*self.trial_command, *trial.overrides]
+
 
 class SourceText(_Model):
     """A YAML file that took part, as it was when the sweep was planned."""
@@ -101,7 +108,6 @@ class Frozen(_Model):
     inputs: Snapshot = Field(description="config, origins and choices; environment empty")
     sources: tuple[SourceText, ...] = ()
     info: dict[str, Any] | None = Field(None, description="the job's info.json, without its key")
-    job_dir: str | None = None
     cache_path: str | None = None
     warnings: tuple[str, ...] = ()
 

@@ -14,7 +14,6 @@ from brevetti_hydra.config import Validated, find_project, validate
 from brevetti_hydra.config.models.job_shapes import class_shapes
 from brevetti_hydra.config.recorded import compose_recorded, recorded_nodes, recorded_tree
 from brevetti_hydra.config.safety.targets import load_target
-from brevetti_hydra.config.secrets import held_secrets
 from brevetti_hydra.config.tree.origins import dotted
 from brevetti_hydra.errors import (
     ConfigErrors,
@@ -26,6 +25,7 @@ from brevetti_hydra.errors import (
 )
 from brevetti_hydra.job import Job
 from brevetti_hydra.job_class import package_folders
+from brevetti_hydra.opening import secrets_of
 from brevetti_hydra.record import RunState, TrialRef
 from brevetti_hydra.run.context import RunContext
 from brevetti_hydra.run.plan import ConfigText, RunPlan
@@ -188,48 +188,10 @@ class TrialRunner:
             self._code.check()
         job_class = self._job_class(frozen.job.target)
         inputs = with_values(frozen.inputs, trial)
-        composition = compose_recorded(
-            inputs,
-            job_class,
-            frozen.job.target,
-            Path(self._sweep.record.start_folder),
-            given=self._secrets,
-            is_to_run=True,
-            project=self._project,
-            shapes=self._workplace.once(("shapes", job_class), partial(class_shapes, job_class)),
-        )
+        composition = self._compose(inputs, frozen, job_class)
         validated, problem = _validated(composition)
-        nodes = ReservedNodes(validated.job, validated.platform, validated.run)
-        plan = RunPlan(
-            job=frozen.job,
-            settings=validated.settings,
-            settings_json=validated.settings_json,
-            job_node=nodes.job,
-            platform_node=nodes.platform,
-            run_node=nodes.run,
-            recorded=recorded_nodes(composition, nodes),
-            config=recorded_tree(composition),
-            origins=inputs.origins,
-            choices=frozen.inputs.choices,
-            config_version=frozen.inputs.config_version,
-            sources=[
-                ConfigText(source.label, source.text.encode(), is_compared=source.is_compared)
-                for source in frozen.sources
-            ],
-            overrides=trial.overrides,
-            command=["brevetti-hydra", *trial.overrides],
-            info=frozen.info,
-            start_folder=frozen.inputs.start_folder,
-            job_dir=frozen.job_dir,
-            cache_path=frozen.cache_path,
-            secrets=_secrets(validated),
-            warnings=frozen.warnings,
-            package_folders=package_folders(job_class),
-            trial=self._ref(trial),
-            timeout_s=self._sweep.record.sweep.get("timeout_s"),
-        )
         context = RunContext(
-            plan,
+            self._plan(trial, frozen, inputs, composition, validated),
             observers=(*self._observers, *observers),
             stdout_to_stderr=self._stdout_to_stderr,
             workplace=self._workplace,
@@ -243,6 +205,55 @@ class TrialRunner:
             return job_class(validated.settings, context), context
         except Exception as error:  # noqa: BLE001 - a class of the user may raise anything
             return _Unbuilt(validated.settings, error), context
+
+    def _compose(self, inputs: Snapshot, frozen: Frozen, job_class: Any) -> Composition:
+        return compose_recorded(
+            inputs,
+            job_class,
+            frozen.job.target,
+            Path(self._sweep.record.start_folder),
+            given=self._secrets,
+            is_to_run=True,
+            project=self._project,
+            shapes=self._workplace.once(("shapes", job_class), partial(class_shapes, job_class)),
+        )
+
+    def _plan(
+        self,
+        trial: PlannedTrial,
+        frozen: Frozen,
+        inputs: Snapshot,
+        composition: Composition,
+        validated: Validated,
+    ) -> RunPlan:
+        nodes = ReservedNodes(validated.job, validated.platform, validated.run)
+        return RunPlan(
+            job=frozen.job,
+            settings=validated.settings,
+            settings_json=validated.settings_json,
+            job_node=nodes.job,
+            platform_node=nodes.platform,
+            run_node=nodes.run,
+            recorded=recorded_nodes(composition, nodes),
+            config=recorded_tree(composition),
+            origins=inputs.origins,
+            choices=inputs.choices,
+            config_version=inputs.config_version,
+            sources=[
+                ConfigText(source.label, source.text.encode(), is_compared=source.is_compared)
+                for source in frozen.sources
+            ],
+            overrides=trial.overrides,
+            command=self._sweep.record.command_of(trial),
+            info=frozen.info,
+            start_folder=inputs.start_folder,
+            cache_path=frozen.cache_path,
+            secrets=secrets_of(composition, validated),
+            warnings=frozen.warnings,
+            package_folders=package_folders(composition.job_class),
+            trial=self._ref(trial),
+            timeout_s=self._sweep.record.sweep.get("timeout_s"),
+        )
 
     def _ref(self, trial: PlannedTrial) -> TrialRef:
         record = self._sweep.record
@@ -309,7 +320,3 @@ def _put(tree: dict[str, object], path: Sequence[str], value: object) -> None:
         tree[key] = below = dict(below) if isinstance(below, dict) else {}
         tree = below
     tree[path[-1]] = value
-
-
-def _secrets(validated: Validated) -> list[str]:
-    return list(held_secrets(validated.settings))

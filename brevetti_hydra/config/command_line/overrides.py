@@ -118,6 +118,15 @@ class Argument:
         argument.parsed = argument.fault = None
         return argument
 
+    @property
+    def word(self) -> str:
+        """The same as one word of a line, whatever stands behind it; as it may be shown."""
+        if not self.is_literal or "=" in self.words[0]:
+            return self.shown
+        if self.value is None:
+            return f"{self.shown}=true"
+        return self.shown.replace(f"{self.words[0]} ", f"{self.words[0]}=", 1)
+
     def show(self, *, hidden: bool) -> None:
         """Show the value from now on, or hide it: the job's class has said what it is."""
         self.is_hidden = hidden and bool(self.value)

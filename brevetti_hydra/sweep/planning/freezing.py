@@ -128,7 +128,6 @@ class Bases:
                 if document.text
             ),
             info=info or None,
-            job_dir=self._request.container.get("job_dir"),
             cache_path=self._request.container.get("cache_path"),
             warnings=(*notices, *validated.warnings),
         )

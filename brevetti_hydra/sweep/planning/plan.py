@@ -21,7 +21,7 @@ from brevetti_hydra.config.recorded import recorded_at
 from brevetti_hydra.config.safety.credentials import known_keys, with_api_key
 from brevetti_hydra.config.secrets import command_words
 from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors, InvalidSettingError
-from brevetti_hydra.opening import read_info, refuse_remote
+from brevetti_hydra.opening import read_info, refuse_remote, refuse_unknown_id
 from brevetti_hydra.run.folders import new_run_id, runs_root
 from brevetti_hydra.sweep.code import CodeRecord, gather_code, write_code
 from brevetti_hydra.sweep.folders import SweepFolder, trial_name
@@ -30,6 +30,7 @@ from brevetti_hydra.sweep.planning.composing import Composed, Composer, Mistakes
 from brevetti_hydra.sweep.planning.freezing import Bases, key_of
 from brevetti_hydra.sweep.planning.head import Head, read_head
 from brevetti_hydra.sweep.planning.hydra_options import read_hydra_launcher
+from brevetti_hydra.sweep.planning.shared import check_shared, trial_command
 from brevetti_hydra.sweep.record import Frozen, Objective, PlannedTrial, SweepRecord
 
 if TYPE_CHECKING:
@@ -88,9 +89,11 @@ def plan_sweep(
         ConfigError: What varies cannot be read.
         JobClassError: The job cannot be loaded.
         PlatformError: What was asked for needs the remote platform.
+        UsageError: The line holds what a single run alone can have.
     """
     request = with_api_key(request)
     refuse_remote(request)
+    check_shared(request)
     try:
         return _Planner(request, folder).plan(command, clock)
     except BrevettiHydraError as error:
@@ -175,6 +178,7 @@ class _Planner:
             folder=folder.name,
             created=format_utc(now),
             command=tuple(command_words(command, head.composition)),
+            trial_command=trial_command(command, self._request),
             overrides=tuple(argument.shown for argument in self._request.arguments),
             start_folder=os.fspath(self._folder),
             jobs=names,
@@ -193,6 +197,7 @@ class _Planner:
     ) -> SweepPlan:
         code = gather_code(self._classes.values(), find_project(self._folder))
         record = record.model_copy(update={"code_sha256": code.sha256})
+        refuse_unknown_id(self._request, first.validated)
         folder = SweepFolder(runs_root(first.validated.run.root) / record.folder)
         notices = (*head.composition.notices, *self._told_doubles())
         secrets = tuple(self._bases.secrets.values())
@@ -236,7 +241,7 @@ class _Planner:
         self._first = self._first or composed
         self._classes.setdefault(composition.target, composition.job_class)
         laid = self._bases.lay(composed)
-        overrides = [argument.shown for argument in composition.arguments]
+        overrides = [argument.word for argument in composition.arguments]
         # Without a seed, repeats are trials of their own although nothing tells them apart.
         which = index if run.seed is None else 0
         first_key = key_of(composed, 0)

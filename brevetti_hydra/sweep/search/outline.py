@@ -158,7 +158,7 @@ def _limited(
 
 def _part(part: Argument | Axis) -> LinePart:
     if not isinstance(part, Axis):
-        return LinePart(text=part.shown)
+        return LinePart(text=part.word)
     # Each choice once, in the order of the axis's choices.
     texts = {_text_of(part, each): tuple(a.text for a in each) for each in part.choices}
     if _is_range(part):

@@ -75,7 +75,7 @@ def _add_best(page: Page, view: SweepView) -> None:
         page.table(table.columns, [_shown(row) for row in rows])
         return
     page.heading(f"The best trial: {best[0].number}")
-    page.lines(f"brevetti-hydra {shlex.join(best[0].planned.overrides)}")
+    page.lines(shlex.join(view.record.command_of(best[0].planned)))
 
 
 def _add_results(page: Page, view: SweepView) -> None:
@@ -164,7 +164,7 @@ def _numbers(trials: list[TrialView]) -> str:
 
 def _log_lines(view: SweepView, trials: list[TrialView]) -> list[str]:
     return [
-        f"{trial.number}  {shlex.join(trial.planned.overrides)}\n"
+        f"{trial.number}  {shlex.join(view.record.command_of(trial.planned))}\n"
         f"   {view.folder.trial(trial.planned.folder).log}"
         for trial in trials
     ]
