@@ -15,7 +15,7 @@ from brevetti_hydra.errors import (
     WrongStateError,
 )
 from brevetti_hydra.run.annotate import remove_run, state_of
-from brevetti_hydra.run.folders import runs_root
+from brevetti_hydra.run.folders import runs_root, sweep_id_of
 from brevetti_hydra.run.history import find_run, read_record
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     # All are found and looked at first: a mistyped id removes nothing.
     found = {folder.root: folder for folder in (find_run(text, root) for text in arguments.runs)}
     folders = list(found.values())
+    if "last" in arguments.runs:
+        _refuse_last_trial(find_run("last", root))
     states = [state_of(folder) for folder in folders]
     for folder, state in zip(folders, states, strict=True):
         _refuse_running(folder, state)
@@ -57,6 +59,17 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
         reply.say(f"removed {folder.short_id}  {printable(folder.root)}")
     reply.answer({"removed": ids})
     return 0
+
+
+def _refuse_last_trial(folder: RunFolder) -> None:
+    """Refuse `last` of a sweep: 'show last' shows all of it, and this would take a trial away."""
+    sweep = sweep_id_of(folder.root.parent.name)
+    if sweep is not None:
+        raise UsageError(
+            f"the last run is a trial of sweep '{sweep}'",
+            hint=f"remove the sweep: brevetti-hydra sweep rm {sweep};"
+            f" or the trial by its id: brevetti-hydra rm {folder.short_id}",
+        )
 
 
 def _run_id(folder: RunFolder) -> str:

@@ -19,7 +19,7 @@ from brevetti_hydra.cli.text import format_duration, one_line
 from brevetti_hydra.errors import BrevettiHydraError
 from brevetti_hydra.record import RunState
 from brevetti_hydra.run.display import is_quiet
-from brevetti_hydra.sweep.summary.table import trial_fields
+from brevetti_hydra.sweep.summary.table import failure_text, trial_fields
 from brevetti_hydra.sweep.summary.watch import SweepWatch, time_left_s
 
 if TYPE_CHECKING:
@@ -149,10 +149,9 @@ def _begin_live(stream: TextIO) -> Live:
 
 
 def _ended_text(view: SweepView, trial: TrialView) -> str:
-    failure = f"{trial.failure.type}: {trial.failure.message}" if trial.failure is not None else ""
     took = format_duration(trial.duration_s)
     parts = (f"trial {trial.number}", trial.state.value, took, values_text(view, trial))
-    text = "  ".join(filter(None, (*parts, settings_text(trial), failure)))
+    text = "  ".join(filter(None, (*parts, settings_text(trial), failure_text(trial))))
     return escape_control(one_line(text))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from brevetti_hydra.cli.arguments import CommandParser, add_root
 from brevetti_hydra.cli.paths import printable
 from brevetti_hydra.cli.start import show_log_lines
+from brevetti_hydra.cli.sweep_text import words_of
 from brevetti_hydra.cli.sweeping import drive_sweep
 from brevetti_hydra.config import read_overrides
 from brevetti_hydra.errors import UsageError
@@ -17,12 +18,15 @@ from brevetti_hydra.sweep.driving.changing import change_sweep
 from brevetti_hydra.sweep.driving.policy import Policy
 from brevetti_hydra.sweep.finding import find_sweep
 from brevetti_hydra.sweep.opened import open_sweep
+from brevetti_hydra.sweep.summary.view import read_sweep
 from brevetti_hydra.sweep.trial import TrialRunner
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from brevetti_hydra.cli.reply import Reply
+    from brevetti_hydra.config import Argument
     from brevetti_hydra.sweep.opened import OpenSweep
 
 __all__ = ["add_words", "build_parser", "execute", "go_on"]
@@ -69,9 +73,33 @@ def go_on(arguments: argparse.Namespace, reply: Reply, *, is_retrying_failed: bo
     secrets = change_sweep(sweep, read_overrides(arguments.given))
     _go_home(sweep, reply)
     if secrets and sweep.trials:
-        TrialRunner(sweep, secrets=secrets).check(sweep.trials[0])
+        _check_secrets(sweep, secrets)
+    _say_if_done(sweep, reply, is_retrying_failed=is_retrying_failed)
     policy = Policy.of(sweep.record, is_retrying_failed=is_retrying_failed)
     return drive_sweep(sweep, reply, policy=policy, secrets=secrets)
+
+
+def _check_secrets(sweep: OpenSweep, secrets: Sequence[Argument]) -> None:
+    try:
+        TrialRunner(sweep, secrets=secrets).check(sweep.trials[0])
+    except UsageError as error:
+        raise UsageError(
+            "the trials of the sweep have their settings already",
+            notes=error.notes,
+            hint="leave the settings out, or begin a new sweep",
+        ) from error
+
+
+def _say_if_done(sweep: OpenSweep, reply: Reply, *, is_retrying_failed: bool) -> None:
+    """Say that there is nothing to do, and what there might be."""
+    view = read_sweep(sweep.folder)
+    failed = view.counts.get("failed", 0)
+    if view.done + (0 if is_retrying_failed else failed) < view.total:
+        return
+    more = ""
+    if failed:
+        more = f"; {failed} failed: brevetti-hydra sweep retry-failed {words_of(sweep.folder)}"
+    reply.notice(f"nothing is missing of sweep {sweep.folder.short_id}{more}")
 
 
 def _go_home(sweep: OpenSweep, reply: Reply) -> None:

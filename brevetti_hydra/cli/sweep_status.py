@@ -12,6 +12,7 @@ from brevetti_hydra.cli.sweep_summary import add_sweep
 from brevetti_hydra.cli.sweep_text import (
     best_text,
     headline,
+    is_left_alone,
     running_text,
     words_of,
 )
@@ -100,7 +101,11 @@ def _lines(view: SweepView, now: float, queue: dict[str, int]) -> Iterator[str]:
         yield f"  and {len(running) - _MOST_RUNNING} more"
     facts: dict[str, Any] = {"best": best_text(view)}
     facts["queue"] = ", ".join(f"{count} {state}" for state, count in queue.items())
-    if view.state == "running":
+    if is_left_alone(view):
+        facts["go on"] = (
+            f"brevetti-hydra sweep resume {words_of(view.folder)}  (no driver is at work)"
+        )
+    elif view.state == "running":
         facts["left"] = format_duration(time_left_s(view, now))
         if view.drivers > 1:
             facts["drivers"] = plural(view.drivers, "process") + " share the work"
@@ -121,7 +126,9 @@ def _fields(view: SweepView, now: float) -> dict[str, Any]:
         "counts": view.counts,
         "drivers": view.drivers,
         "best": [trial.number for trial in best_trials(view)],
-        "left_s": time_left_s(view, now) if view.state == "running" else None,
+        "left_s": (
+            time_left_s(view, now) if view.state == "running" and not is_left_alone(view) else None
+        ),
         "running": [
             {
                 "number": trial.number,

@@ -32,6 +32,7 @@ __all__ = [
     "best_text",
     "counts_text",
     "headline",
+    "is_left_alone",
     "running_text",
     "settings_text",
     "sweep_text",
@@ -76,6 +77,12 @@ def counts_text(view: SweepView) -> str:
     if len(counts) == 1:
         return f"{plural(view.total, 'trial')} {next(iter(counts))}"
     return ", ".join(f"{count} {state}" for state, count in counts.items())
+
+
+def is_left_alone(view: SweepView) -> bool:
+    """Tell whether trials run, and nobody will begin the others: the driver was killed."""
+    is_begun = view.state == "running" and not view.drivers
+    return is_begun and view.counts.get("planned", 0) > 0
 
 
 def best_text(view: SweepView) -> str:
@@ -164,7 +171,8 @@ def _next(view: SweepView) -> Iterator[str]:
     facts: dict[str, str] = {}
     if best and view.objectives:
         facts["best again"] = format_command(view.record.command_of(best[0].planned))
-    if view.state != "running" and view.total > view.done + counts.get("failed", 0):
+    is_over = view.state != "running" or is_left_alone(view)
+    if is_over and view.total > view.done + counts.get("failed", 0):
         facts["go on"] = f"brevetti-hydra sweep resume {words}"
     if counts.get("failed"):
         facts["try again"] = f"brevetti-hydra sweep retry-failed {words}"

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from brevetti_hydra._text import plural
+from brevetti_hydra.cli.paths import printable
 from brevetti_hydra.cli.sweep_display import SweepDisplay
 from brevetti_hydra.cli.sweep_summary import say_sweep_ending
+from brevetti_hydra.cli.sweep_text import words_of
+from brevetti_hydra.errors import StorageWriteError
 from brevetti_hydra.sweep.driving.driver import Driver
 from brevetti_hydra.sweep.driving.searching import open_feed
 from brevetti_hydra.sweep.launch.choice import open_launcher
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.cli.reply import Reply
     from brevetti_hydra.config import Argument, Request
+    from brevetti_hydra.sweep.driving.driver import Ending
     from brevetti_hydra.sweep.driving.policy import Policy
     from brevetti_hydra.sweep.opened import OpenSweep
 
@@ -66,13 +70,26 @@ def drive_sweep(
         The exit code: 0 only if every trial completed or was pruned.
     """
     planned = plural(sweep.record.trials or len(sweep.trials), "trial")
-    reply.notice(f"sweep {sweep.folder.short_id}: {planned} in {sweep.folder.name}")
+    reply.notice(f"sweep {sweep.folder.short_id}: {planned} in {printable(sweep.folder.root)}")
     launcher = open_launcher(sweep, secrets=secrets, stdout_to_stderr=reply.json is not None)
     with SweepDisplay(sweep.folder, reply) as display:
         feed = open_feed(sweep, secrets=secrets)
         driver = Driver(sweep, launcher, policy=policy, feed=feed, observers=[display])
-        ending = driver.drive()
+        ending = _drive(driver, sweep)
     if ending.why is not None:
         reply.notice(f"trials were left: {ending.why}")
     code = say_sweep_ending(sweep.folder, reply)
     return code if ending.signal_number is None else _SIGNALLED + ending.signal_number
+
+
+def _drive(driver: Driver, sweep: OpenSweep) -> Ending:
+    """Drive; where the disk takes no more, say how the sweep goes on."""
+    try:
+        return driver.drive()
+    except StorageWriteError as error:
+        raise StorageWriteError(
+            error.message,
+            notes=[*error.notes, "trials that are done are kept, others can be run later"],
+            hint="make room or rights there, then: brevetti-hydra sweep resume"
+            f" {words_of(sweep.folder)}",
+        ) from error

@@ -75,6 +75,46 @@ def test_resume_runs_what_is_missing(begin: Call, call: Call) -> None:
     assert {"completed": 3} == counts(call)
 
 
+def test_it_is_said_that_nothing_is_missing(begin: Call, call: Call, folder: Path) -> None:
+    """Whoever resumes a sweep that is done, or has only failed, is told so."""
+    (folder / "fail-2").touch()
+    begin("x=1,2")
+
+    resumed = call("sweep", "resume", "last")
+    (folder / "fail-2").unlink()
+    retried = call("sweep", "retry-failed", "last")
+    again = call("sweep", "retry-failed", "last")
+
+    assert "; 1 failed: brevetti-hydra sweep retry-failed " in resumed.err
+    assert ("nothing is missing" in retried.err, "nothing is missing" in again.err) == (False, True)
+
+
+def test_settings_of_planned_trials_stay(begin: Call, call: Call) -> None:
+    """Who gives a setting to `sweep resume` learns that it is the sweep's."""
+    begin("x=1,2", "sweep.max_trials=1")
+
+    answer = call("sweep", "resume", "last", "wait=true")
+
+    assert 2 == answer.code
+    assert "error[usage]: the trials of the sweep have their settings already" in answer.err
+    assert "note: given were 'wait'" in answer.err
+
+
+def test_a_full_disk_says_how_to_go_on(begin: Call, call: Call, folder: Path) -> None:
+    """Where the sweep's folder takes no more, the sweep is not at its end."""
+    begin("x=1,2", "sweep.max_trials=1")
+    sweep = next((folder / "runs").glob("sweep-*"))
+    plan = [json.loads(line) for line in (sweep / "plan.jsonl").read_text().splitlines()]
+    (sweep / plan[1]["folder"] / ".lock").mkdir(parents=True)
+
+    answer = call("sweep", "resume", "last")
+
+    assert 2 == answer.code
+    assert "error[storage-unwritable]" in answer.err
+    hint = "make room or rights there, then: brevetti-hydra sweep resume "
+    assert f"{hint}{sweep.name[-10:]}" in answer.err
+
+
 def test_retry_failed_tries_again(begin: Call, call: Call, folder: Path) -> None:
     """`resume` leaves what has failed, `retry-failed` begins new attempts of it."""
     (folder / "fail-2").touch()
@@ -215,3 +255,16 @@ def test_rm_needs_a_yes(begin: Call, call: Call, folder: Path) -> None:
 
     assert (2, 0, 1) == (refused.code, removed.code, len(removed.document["result"]["removed"]))
     assert [] == list(folder.glob("runs/sweep-*"))
+
+
+def test_rm_last_takes_no_trial_away(begin: Call, call: Call, folder: Path) -> None:
+    """After a sweep `last` might be meant as the whole of it; the trial goes by its id."""
+    begin("x=1,2")
+
+    refused = call("rm", "last", "--yes")
+    removed = call("rm", "last/1", "--yes")
+
+    sweep = next((folder / "runs").glob("sweep-*"))
+    assert (2, 0) == (refused.code, removed.code)
+    assert f"brevetti-hydra sweep rm {sweep.name[-10:]};" in refused.err
+    assert ["00000-work"] == [path.name[:10] for path in sweep.glob("0*")]

@@ -95,6 +95,32 @@ def test_status_of_a_running_sweep(
     assert result["left_s"] is not None
 
 
+def test_status_of_a_sweep_that_is_left_alone(
+    call: Callable[..., Any], make_sweep: Callable[..., SweepFolder], runs_dir: Any
+) -> None:
+    """Trials outlive a driver that was killed, and nobody begins those that are left."""
+    make_sweep(
+        [{"varied": {}, "state": RunState.RUNNING}, {"varied": {}, "state": RunState.PLANNED}]
+    )
+
+    status = call("sweep", "status", "last")
+    summary = call("sweep", "summary", "last")
+
+    assert "(no driver is at work)" in status.out
+    assert "left " not in status.out
+    assert "go on" in summary.out
+
+
+def test_what_is_lost_is_said_once(
+    call: Callable[..., Any], make_sweep: Callable[..., SweepFolder], runs_dir: Any
+) -> None:
+    """The state says that a trial is lost; what follows says why."""
+    lost = Failure(type="Lost", message="process 7 ended without a word", traceback="")
+    make_sweep([{"varied": {}, "state": RunState.LOST, "failure": lost}])
+
+    assert "trial 0 lost: process 7 ended" in call("sweep", "summary", "last").out
+
+
 @pytest.mark.parametrize("command", ["summary", "status"])
 def test_a_sweep_that_does_not_exist(
     call: Callable[..., Any], sweep: SweepFolder, command: str

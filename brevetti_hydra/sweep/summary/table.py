@@ -21,6 +21,7 @@ __all__ = [
     "Failures",
     "Table",
     "csv_text",
+    "failure_text",
     "failures",
     "group_table",
     "sweep_fields",
@@ -112,10 +113,19 @@ def failures(view: SweepView) -> list[Failures]:
     for trial in view.trials:
         if trial.state not in {RunState.FAILED, RunState.LOST} or trial.failure is None:
             continue
-        text = f"{trial.failure.type}: {trial.failure.message}".rstrip(": ")
+        text = failure_text(trial)
         key = (text, trial.failure.traceback)
         found.setdefault(key, Failures(*key, [])).trials.append(trial)
     return list(found.values())
+
+
+def failure_text(trial: TrialView) -> str:
+    """Write what a trial failed with: `ValueError: too much`; "" where it did not."""
+    if trial.failure is None:
+        return ""
+    if trial.state is RunState.LOST:
+        return trial.failure.message  # its type says what the state does
+    return f"{trial.failure.type}: {trial.failure.message}".rstrip(": ")
 
 
 def csv_text(view: SweepView) -> str:
@@ -223,7 +233,10 @@ def _group_fields(group: Group) -> dict[str, Any]:
 
 
 def _further_metrics(view: SweepView, taken: Sequence[str]) -> list[str]:
-    """Name metrics that are worth a column beside the objectives: the first few that differ."""
+    """Name metrics that are worth a column beside the objectives: the first few that differ.
+
+    Without objectives also those that do not: nothing else says what came out.
+    """
     found: dict[str, set[float]] = {}
     for trial in view.trials:
         for name, value in trial.metrics.items():
@@ -232,8 +245,8 @@ def _further_metrics(view: SweepView, taken: Sequence[str]) -> list[str]:
         for trial in view.trials:
             for name, value in trial.progress.items():
                 found.setdefault(name, set()).add(value)
-    has_one = len(view.trials) == 1
-    names = [name for name, values in found.items() if has_one or len(values) > 1]
+    are_all = not taken or len(view.trials) == 1
+    names = [name for name, values in found.items() if are_all or len(values) > 1]
     return [name for name in names if name not in taken][:_MOST_METRICS]
 
 

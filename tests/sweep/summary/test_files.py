@@ -136,6 +136,16 @@ def test_a_page_says_how_much_settings_matter(make_sweep: Callable[..., SweepFol
     assert 3 == len(others)
 
 
+def test_without_objectives_every_metric_is_shown(make_sweep: Callable[..., SweepFolder]) -> None:
+    """A metric that is the same everywhere is left out only beside what was searched for."""
+    ends = [{"varied": {"lr": lr}, "metrics": {"accuracy": lr, "count": 3}} for lr in (1, 2)]
+
+    with_one = trial_table(read_sweep(make_sweep(ends))).columns
+    without = trial_table(read_sweep(make_sweep(ends, sweep_id="f" * 36, objectives={}))).columns
+
+    assert ("count" in with_one, "count" in without) == (False, True)
+
+
 def test_repeats_have_means(make_sweep: Callable[..., SweepFolder]) -> None:
     """What was repeated has a row with mean and spread; the seed is no setting to compare."""
     ends = [
