@@ -116,6 +116,7 @@ class Sweep:
         self.losses: list[str] = []
         self.landed: list[tuple[str, str]] = []
         self.killed: set[int] = set()
+        self.starved: set[int] = set()
         for each in (self.ledger, self.bullets, self.runs):
             each.mkdir(parents=True)
 
@@ -129,8 +130,10 @@ class Sweep:
             return Plot(
                 "disk", self.strike("disk", point, moment, disk=dice.choice([0, 300, 3000]))
             )
-        kind = "both" if self.is_inline else dice.choice(KINDS)
-        kind = self.kind or kind
+        kind = self.kind or ("both" if self.is_inline else dice.choice(KINDS))
+        if self.without == "journal":
+            # Behind the last epoch, which has no other place to stand.
+            return Plot(kind, {**self.strike(kind, "model.stored", "before"), "nth": 1})
         if self.kind is None and dice.random() < 0.3:
             return Plot(kind, after_s=dice.uniform(0.0, 0.6 if self.is_inline else 1.6))
         # What has landed least often until now.
@@ -296,8 +299,7 @@ class Sweep:
         """Note what landed, and that nothing done was undone."""
         events = [json.loads(line) for line in lines_of(self.log)]
         for event in events:
-            if event["kind"] != "disk":
-                self.killed |= set(event["pids"])
+            (self.starved if event["kind"] == "disk" else self.killed).update(event["pids"])
             self.landed.append((event["kind"], event.get("phase") or self.phase_at(event["point"])))
         for number, record in self.records():
             if record is None:
@@ -309,10 +311,11 @@ class Sweep:
     def check_progress(self, number: int, record: RunRecord) -> None:
         """See whether the record tells all that the harness had taken before a process died."""
         ledger = [line.split() for line in lines_of(self.ledger / record.run_id)]
-        newest = str(len(record.attempts))
-        epochs = [int(words[2]) for words in ledger if words[:2] == ["epoch", newest]]
-        if epochs and (record.epoch or 0) < max(epochs) and not record.unwritten_events:
-            self.losses.append(f"trial {number} lost epoch {max(epochs)} of attempt {newest}")
+        newest = record.attempts[-1]
+        epochs = [int(words[2]) for words in ledger if words[:2] == ["epoch", str(newest.number)]]
+        # What a full disk refuses is counted, in a record that it may refuse as well.
+        if epochs and (record.epoch or 0) < max(epochs) and newest.pid not in self.starved:
+            self.losses.append(f"trial {number} lost epoch {max(epochs)} of {newest.number}")
 
     def phase_at(self, point: str) -> str:
         """Tell what a process was doing that has struck itself."""
@@ -411,8 +414,10 @@ class Sweep:
             lose("has a journal with gaps")
         told = {(e["attempt"], e["epoch"]) for e in events if e["kind"] == "progress"}
         ledger = [line.split() for line in lines_of(self.ledger / record.run_id)]
+        fed = {each.number for each in record.attempts if each.pid not in self.starved}
         kept = {(int(words[1]), int(words[2])) for words in ledger if words[0] == "epoch"}
-        if not kept <= told and not record.unwritten_events:
+        kept = {each for each in kept if each[0] in fed}
+        if not kept <= told:
             lose(f"lost progress {sorted(kept - told)}")
 
     def check_ledger(self, record: RunRecord, lose: Callable[[str], None]) -> None:

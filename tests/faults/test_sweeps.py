@@ -19,3 +19,10 @@ def test_nothing_is_lost() -> None:
     result = play("--sweeps", "1", "--seed", "1")
 
     assert (0, "0 losses") == (result.returncode, result.stdout.splitlines()[-1]), result.stdout
+
+
+def test_without_a_journal_there_are_losses() -> None:
+    """The command notices what is lost: progress of a process that died stands nowhere else."""
+    result = play("--sweeps", "1", "--seed", "1", "--without", "journal", "--kind", "worker")
+
+    assert (1, True) == (result.returncode, "lost epoch 3" in result.stdout), result.stdout
