@@ -187,7 +187,6 @@ class Sweep:
             bullet.unlink()
         for number in range(self.dice.choice([1, 2, 3])):
             (self.bullets / str(number)).touch()
-        self.log.unlink(missing_ok=True)
         drivers = [self.begin(plot)]
         if self.has_two_drivers and self.found() is not None:
             drivers.append(self.begin(Plot(None)))
@@ -297,8 +296,9 @@ class Sweep:
 
     def look(self) -> None:
         """Note what landed, and that nothing done was undone."""
+        # Whoever has outlived an earlier drive may strike in this one, or between two.
         events = [json.loads(line) for line in lines_of(self.log)]
-        for event in events:
+        for event in events[len(self.landed) :]:
             (self.starved if event["kind"] == "disk" else self.killed).update(event["pids"])
             self.landed.append((event["kind"], event.get("phase") or self.phase_at(event["point"])))
         for number, record in self.records():
@@ -373,6 +373,7 @@ class Sweep:
     def check(self, reference: list[dict[str, Any]]) -> None:
         """Check every claim of a sweep that is done."""
         self.wait_for_orphans()
+        self.look()
         folder = self.found()
         if folder is None:
             self.losses.append("there is no sweep")
