@@ -25,7 +25,7 @@ def build_parser() -> CommandParser:
     parser = CommandParser(
         "sweep stop",
         "Ask a sweep to stop, wherever it is driven: nothing more begins, and running trials end\n"
-        "at their next report. 'sweep resume' goes on.",
+        "at their next report, or after run.grace_s. 'sweep resume' goes on.",
     )
     parser.add_argument("sweep", metavar="SWEEP", help="id, its beginning, path, or 'last'")
     parser.add_argument(
