@@ -10,7 +10,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from brevetti_hydra.errors import RecordUnreadableError
 
 if TYPE_CHECKING:
     from brevetti_hydra.settings import JobSettings
@@ -29,6 +31,7 @@ __all__ = [
     "Snapshot",
     "SourceFile",
     "TrialRef",
+    "unreadable",
 ]
 
 
@@ -254,3 +257,18 @@ class Runnable(Protocol):
 
     def run(self) -> Any:
         """Do the work; the returned path (a text, os.PathLike or UPath), if any, is the model."""
+
+
+def unreadable(path: object, error: Exception) -> RecordUnreadableError:
+    """Say why what a run or a sweep has left cannot be read.
+
+    Args:
+        path: The file.
+        error: What reading it, or its model, has raised.
+    """
+    if isinstance(error, ValidationError):
+        mistakes = error.errors(include_url=False, include_input=False)[:3]
+        notes = [f"{'.'.join(map(str, one['loc'])) or 'file'}: {one['msg']}" for one in mistakes]
+    else:
+        notes = [getattr(error, "strerror", None) or str(error)]
+    return RecordUnreadableError(f"cannot read '{path}'", notes=notes)

@@ -41,16 +41,17 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     Raises:
         SweepNotFoundError: There is no such sweep.
         StorageWriteError: Its folder cannot be written.
+        LauncherError: Its scheduler does not answer; drivers and trials were asked all the same.
     """
     sweep = open_sweep(find_sweep(arguments.sweep, runs_root(arguments.root)))
     drivers = len(drivers_at_work(sweep.folder))
     write_stop(sweep.folder, at_once=arguments.now)
+    trials = stop_trials(sweep, at_once=arguments.now)
     jobs = 0
     if sweep.record.launcher.get("kind") == "slurm" and sweep.record.hydra_launcher is None:
         from brevetti_hydra.sweep.launch.slurm import cancel_jobs
 
         jobs = cancel_jobs(sweep.folder, at_once=arguments.now)
-    trials = stop_trials(sweep, at_once=arguments.now)
     asked = [
         plural(count, word)
         for count, word in ((drivers, "driver"), (trials, "running trial"), (jobs, "job"))

@@ -71,9 +71,10 @@ def drive_sweep(
     """
     planned = plural(sweep.record.trials or len(sweep.trials), "trial")
     reply.notice(f"sweep {sweep.folder.short_id}: {planned} in {printable(sweep.folder.root)}")
+    feed = open_feed(sweep, secrets=secrets)
+    # Last of all, and at once a driver's to close: it may be a process.
     launcher = open_launcher(sweep, secrets=secrets, stdout_to_stderr=reply.json is not None)
     with SweepDisplay(sweep.folder, reply) as display:
-        feed = open_feed(sweep, secrets=secrets)
         driver = Driver(sweep, launcher, policy=policy, feed=feed, observers=[display])
         ending = _drive(driver, sweep)
     if ending.why is not None:

@@ -18,11 +18,10 @@ from brevetti_hydra._clock import SYSTEM_CLOCK, Clock, format_utc, parse_utc
 from brevetti_hydra._files import lock
 from brevetti_hydra.errors import (
     BrevettiHydraError,
-    RecordUnreadableError,
     RunNotFoundError,
     StorageWriteError,
 )
-from brevetti_hydra.record import Attempt, Failure, RunRecord, RunState, Snapshot
+from brevetti_hydra.record import Attempt, Failure, RunRecord, RunState, Snapshot, unreadable
 from brevetti_hydra.run.claims import Claim, is_withdrawn
 from brevetti_hydra.run.journal import JournalWriter, last_seq, read_journal, read_tail
 from brevetti_hydra.run.liveness import ProcessMark, is_gone
@@ -105,7 +104,7 @@ def load_snapshot(folder: RunFolder) -> Snapshot:
     try:
         return Snapshot.model_validate_json(folder.snapshot.read_bytes())
     except (OSError, ValidationError) as error:
-        raise _unreadable(str(folder.snapshot), error) from error
+        raise unreadable(str(folder.snapshot), error) from error
 
 
 def _read_sealed(path: str) -> RunRecord | None:
@@ -114,12 +113,12 @@ def _read_sealed(path: str) -> RunRecord | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     try:
         # A third of what open() takes, which counts among thousands of records.
         content = os.read(descriptor, os.fstat(descriptor).st_size + 1)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     finally:
         os.close(descriptor)
     if not content.strip(b"\0 \n"):
@@ -128,17 +127,8 @@ def _read_sealed(path: str) -> RunRecord | None:
         record = RunRecord.model_validate_json(content)
         parse_utc(record.created)
     except (ValidationError, ValueError, OverflowError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     return record
-
-
-def _unreadable(path: str, error: Exception) -> RecordUnreadableError:
-    if isinstance(error, ValidationError):
-        mistakes = error.errors(include_url=False, include_input=False)[:3]
-        notes = [f"{'.'.join(map(str, one['loc'])) or 'file'}: {one['msg']}" for one in mistakes]
-    else:
-        notes = [getattr(error, "strerror", None) or str(error)]
-    return RecordUnreadableError(f"cannot read '{path}'", notes=notes)
 
 
 def _size_bytes(path: str) -> int:

@@ -18,9 +18,9 @@ from pydantic import ValidationError
 from brevetti_hydra._files import digest_bytes, digest_file, write_whole
 from brevetti_hydra._json import json_bytes
 from brevetti_hydra._text import quote_all
-from brevetti_hydra.errors import CodeChangedError, RecordUnreadableError
+from brevetti_hydra.errors import CodeChangedError
 from brevetti_hydra.job_class import package_folders
-from brevetti_hydra.record import _Model
+from brevetti_hydra.record import _Model, unreadable
 from brevetti_hydra.run.git import MOST_PATCH_BYTES, refuse_copy
 from brevetti_hydra.run.ignored import begin_ignored
 
@@ -98,7 +98,7 @@ def write_code(folder: SweepFolder, code: CodeRecord) -> None:
         StorageWriteError: The disk did not take it.
     """
     content = json_bytes(code, indent=1) + b"\n"
-    write_whole(folder.code, content, point="code.written", durable=False)
+    write_whole(folder.code, content, point="code.written", durable=True)
 
 
 class _Sources:
@@ -251,8 +251,7 @@ def _read(path: Path) -> CodeRecord:
     try:
         return CodeRecord.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        notes = [getattr(error, "strerror", None) or "it is not what a plan writes"]
-        raise RecordUnreadableError(f"cannot read '{path}'", notes=notes) from error
+        raise unreadable(path, error) from error
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

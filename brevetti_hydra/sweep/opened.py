@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from brevetti_hydra._files import Appender, cut_off
-from brevetti_hydra.errors import RecordUnreadableError
+from brevetti_hydra.record import unreadable
 from brevetti_hydra.sweep.record import Frozen, PlannedTrial, SweepRecord
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class OpenSweep:
         try:
             return Frozen.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
 
     def read_more(self) -> list[PlannedTrial]:
         """Add the trials that others have planned meanwhile, and give them.
@@ -65,7 +65,7 @@ class OpenSweep:
                         new.append(PlannedTrial.of_line(line))
                         self._plan_bytes = (self._plan_bytes or 0) + len(line)
         except (OSError, TypeError, ValueError) as error:
-            raise _unreadable(self.folder.plan, error) from error
+            raise unreadable(self.folder.plan, error) from error
         self.trials += new
         return new
 
@@ -103,7 +103,7 @@ def open_sweep(folder: SweepFolder) -> OpenSweep:
     try:
         trials = list(_read_plan(folder.plan))
     except (OSError, TypeError, ValueError) as error:
-        raise _unreadable(folder.plan, error) from error
+        raise unreadable(folder.plan, error) from error
     return OpenSweep(folder, record, trials)
 
 
@@ -116,7 +116,7 @@ def read_sweep_record(folder: SweepFolder) -> SweepRecord:
     try:
         return SweepRecord.model_validate_json(folder.record.read_bytes())
     except (OSError, ValidationError) as error:
-        raise _unreadable(folder.record, error) from error
+        raise unreadable(folder.record, error) from error
 
 
 def _read_plan(path: Path) -> Iterator[PlannedTrial]:
@@ -125,12 +125,3 @@ def _read_plan(path: Path) -> Iterator[PlannedTrial]:
             # A last line without its end was never a trial: its writer died.
             if line.endswith(b"\n"):
                 yield PlannedTrial.of_line(line)
-
-
-def _unreadable(path: Path, error: Exception) -> RecordUnreadableError:
-    if isinstance(error, ValidationError):
-        mistakes = error.errors(include_url=False, include_input=False)[:3]
-        notes = [f"{'.'.join(map(str, one['loc'])) or 'file'}: {one['msg']}" for one in mistakes]
-    else:
-        notes = [getattr(error, "strerror", None) or str(error)]
-    return RecordUnreadableError(f"cannot read '{path}'", notes=notes)

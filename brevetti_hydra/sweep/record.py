@@ -108,8 +108,13 @@ class Frozen(_Model):
     inputs: Snapshot = Field(description="config, origins and choices; environment empty")
     sources: tuple[SourceText, ...] = ()
     info: dict[str, Any] | None = Field(None, description="the job's info.json, without its key")
-    cache_path: str | None = None
-    warnings: tuple[str, ...] = ()
+    cache_path: str | None = Field(None, description="`--cache_path`")
+    warnings: tuple[str, ...] = Field((), description="what each trial's record says first")
+
+    @property
+    def digest(self) -> str:
+        """What its file is named by."""
+        return digest_bytes(json_bytes(self))[:16]
 
 
 class PlannedTrial(NamedTuple):

@@ -13,6 +13,7 @@ from brevetti_hydra.sweep.driving.driver import Driver, Ending
 from brevetti_hydra.sweep.driving.policy import Policy
 from brevetti_hydra.sweep.launch.choice import open_launcher
 from brevetti_hydra.sweep.planning.plan import plan_sweep, write_sweep
+from brevetti_hydra.sweep.summary.view import read_sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,6 +86,10 @@ class Sweeps:
     def states(self, sweep: OpenSweep) -> list[tuple[RunState, int]]:
         """Give state and number of attempts of each trial that has begun."""
         return [(record.state, len(record.attempts)) for record in self.records(sweep)]
+
+    def counts(self, sweep: OpenSweep) -> dict[str, int]:
+        """Give state -> how many trials of the plan."""
+        return read_sweep(sweep.folder).counts
 
     def ran(self) -> list[int]:
         """Give which trials ran, by their x, in order."""

@@ -10,6 +10,7 @@ from brevetti_hydra._files import lock, write_whole
 from brevetti_hydra._json import json_bytes
 from brevetti_hydra._text import similar_name
 from brevetti_hydra.errors import InvalidSettingError, Place, UnknownSettingError, UsageError
+from brevetti_hydra.sweep.opened import read_sweep_record
 from brevetti_hydra.sweep_nodes import LauncherNode, SweepNode
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from brevetti_hydra.config import Argument
     from brevetti_hydra.sweep.opened import OpenSweep
+    from brevetti_hydra.sweep.record import SweepRecord
 
 __all__ = ["change_sweep"]
 
@@ -47,28 +49,33 @@ def change_sweep(sweep: OpenSweep, given: Iterable[Argument]) -> list[Argument]:
         UnknownSettingError: There is no such setting.
         InvalidSettingError: A value is wrong.
         StorageWriteError: The record cannot be written.
+        RecordUnreadableError: It is gone, or damaged.
     """
-    nodes = {"sweep": dict(sweep.record.sweep), "launcher": dict(sweep.record.launcher)}
     others: list[Argument] = []
     changed: list[Argument] = []
     for argument in given:
-        if argument.key.partition(".")[0] not in nodes:
-            others.append(argument)
-            continue
-        _change(nodes, argument)
-        changed.append(argument)
+        is_of_sweep = argument.key.partition(".")[0] in {"sweep", "launcher"}
+        (changed if is_of_sweep else others).append(argument)
     if changed:
-        update: dict[str, Any] = {
-            "sweep": _validated(SweepNode, nodes["sweep"], changed),
-            "launcher": _validated(LauncherNode, nodes["launcher"], changed),
-        }
-        if any(argument.key in {"launcher", "launcher.kind"} for argument in changed):
-            update["hydra_launcher"] = None
         with lock(sweep.folder.lock, point="sweep.locked"):
-            sweep.record = sweep.record.model_copy(update=update)
+            # Somebody else may have changed it since it was read.
+            sweep.record = _changed(read_sweep_record(sweep.folder), changed)
             content = json_bytes(sweep.record, indent=1) + b"\n"
             write_whole(sweep.folder.record, content, point="sweep.written")
     return others
+
+
+def _changed(record: SweepRecord, changed: Sequence[Argument]) -> SweepRecord:
+    nodes = {"sweep": dict(record.sweep), "launcher": dict(record.launcher)}
+    for argument in changed:
+        _change(nodes, argument)
+    update: dict[str, Any] = {
+        "sweep": _validated(SweepNode, nodes["sweep"], changed),
+        "launcher": _validated(LauncherNode, nodes["launcher"], changed),
+    }
+    if any(argument.key in {"launcher", "launcher.kind"} for argument in changed):
+        update["hydra_launcher"] = None
+    return record.model_copy(update=update)
 
 
 def _change(nodes: dict[str, dict[str, Any]], argument: Argument) -> None:

@@ -47,22 +47,15 @@ _MOST_UNBEGUN = 5
 
 
 class Ending(NamedTuple):
-    """How a drive ended.
+    """How a drive ended; what became of the trials stands in their folders.
 
     Attributes:
-        states: State -> how many trials of the plan; `planned` are those that have not begun.
         why: Why trials were left; None where each was looked after.
         signal_number: The signal that stopped it, if one did.
     """
 
-    states: dict[RunState, int]
     why: str | None = None
     signal_number: int | None = None
-
-    @property
-    def is_good(self) -> bool:
-        """Whether every trial completed or was pruned."""
-        return set(self.states) <= {RunState.COMPLETED, RunState.PRUNED}
 
 
 class Driver:
@@ -105,7 +98,6 @@ class Driver:
         self._begun: Counter[int] = Counter()
         self._forgiven: dict[int, int] = {}
         self._unbegun: list[str] = []
-        self._states: Counter[RunState] = Counter()
         self._trials_begun = 0
         self._failed = 0
         self._stopped = 0
@@ -134,7 +126,7 @@ class Driver:
                 hint=f"when that is mended: brevetti-hydra sweep resume"
                 f" {self._sweep.folder.short_id}",
             )
-        return Ending(self._count(), why, stops.signal_number)
+        return Ending(why, stops.signal_number)
 
     def _loop(self, stops: StopWatch) -> str | None:
         why: str | None = None
@@ -276,15 +268,13 @@ class Driver:
             self._finish(task.trial, standing.record, is_new=False)
 
     def _finish(self, trial: PlannedTrial, record: RunRecord | None, *, is_new: bool) -> None:
-        """Count a trial that this driver will not touch again."""
-        state = RunState.FAILED if record is None else record.state
-        self._states[state] += 1
+        """Tell of a trial that this driver will not touch again."""
         self._begun.pop(trial.number, None)
         if self._feed is not None and record is not None:
             self._feed.tell(trial, record)
         if not is_new:
             return
-        self._failed += state is RunState.FAILED
+        self._failed += record is None or record.state is RunState.FAILED
         for observer in self._observers:
             observer(trial, record)
 
@@ -299,19 +289,3 @@ class Driver:
             task = self._judge(trial)
             if task is not None:
                 self._again.append(task)
-
-    def _count(self) -> dict[RunState, int]:
-        """Count the states of all trials, those that were left included."""
-        states = Counter(self._states)
-        left = [task.trial for task in self._again] + list(self._watched.values())
-        for trial in [*left, *self._sweep.trials[self._next :]]:
-            try:
-                record = look_at(trial.run_folder(self._sweep.folder), self._clock).record
-            except RecordUnreadableError:
-                states[RunState.FAILED] += 1
-            else:
-                states[RunState.PLANNED if record is None else record.state] += 1
-        planned = self._sweep.record.trials or 0
-        if len(self._sweep.trials) < planned:
-            states[RunState.PLANNED] += planned - len(self._sweep.trials)
-        return {state: count for state, count in states.items() if count}

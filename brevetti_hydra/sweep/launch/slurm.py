@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any
 
 from brevetti_hydra._json import json_bytes
 from brevetti_hydra.errors import LauncherError, MissingExtraError
@@ -67,6 +68,8 @@ class SlurmLauncher:
         self._jobs: dict[str, int] = {}
         self._dropped: list[int] = []
         self._is_stopping = False
+        # How running jobs are to end, where the scheduler could not be told yet.
+        self._unsaid: bool | None = None
         self._asked = 0.0
         self._largest_array = 0
         queued = self._queue.jobs()
@@ -139,7 +142,8 @@ class SlurmLauncher:
             some = self._buffer[: self._largest_array]
             jobs = self._submit(some)
             del self._buffer[: len(some)]
-            with _journal(self._folder).open("ab") as stream:
+            with _journal(self._folder).open("ab+") as stream:
+                _end_line(stream)
                 for task, job in zip(some, jobs, strict=True):
                     line = {"number": task.trial.number, "attempt": task.attempt, "job": job}
                     stream.write(json_bytes(line) + b"\n")
@@ -201,6 +205,7 @@ class SlurmLauncher:
         if not self._jobs or time.monotonic() - self._asked < _ASK_S:
             return []
         try:
+            self._say_stop()
             queued = self._queue.jobs()
         except LauncherError:
             return []  # a controller that is away for a while; the trials need none
@@ -225,8 +230,17 @@ class SlurmLauncher:
         self._dropped += [task.trial.number for task in self._buffer]
         self._buffer.clear()
         self._is_stopping = True
+        self._unsaid = at_once
         self._asked = 0.0
-        _cancel(self._queue, self._queue.jobs(), set(self._jobs), at_once=at_once)
+        self._say_stop()
+
+    def _say_stop(self) -> None:
+        """Hand the stop on; a controller that is away for a while hears of it later."""
+        if self._unsaid is None:
+            return
+        with suppress(LauncherError):
+            _cancel(self._queue, self._queue.jobs(), set(self._jobs), at_once=self._unsaid)
+            self._unsaid = None
 
     def _cancel_waiting(self, queued: dict[str, QueuedJob]) -> None:
         self._queue.cancel(
@@ -284,6 +298,14 @@ def _queue_of(folder: SweepFolder) -> SlurmQueue:
 
 def _journal(folder: SweepFolder) -> Any:
     return folder.engine_dir / "jobs.jsonl"
+
+
+def _end_line(stream: IO[bytes]) -> None:
+    """Let what a driver has left that died in its line be a line of its own, passed over."""
+    if stream.seek(0, os.SEEK_END):
+        stream.seek(-1, os.SEEK_END)
+        if stream.read() != b"\n":
+            stream.write(b"\n")
 
 
 def _submitted(folder: SweepFolder) -> dict[int, str]:

@@ -10,8 +10,6 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from brevetti_hydra._files import digest_bytes
-from brevetti_hydra._json import json_bytes
 from brevetti_hydra._masks import MASK
 from brevetti_hydra.config.command_line.keys import split_text
 from brevetti_hydra.config.recorded import recorded_at, recorded_nodes, recorded_tree
@@ -93,7 +91,7 @@ class Bases:
             self._keep_secrets(composed.composition, masked)
             return Laid(base.digest, values)
         frozen = self.freeze(composed.composition, composed.validated)
-        digest = digest_bytes(json_bytes(frozen))[:16]
+        digest = frozen.digest
         self.frozen.setdefault(digest, frozen)
         self._of_pattern[composed.pattern] = _Base(digest, composed.composition.filled)
         return Laid(digest, [])

@@ -330,7 +330,7 @@ def write_sweep(plan: SweepPlan) -> OpenSweep:
     make_folder(folder.root, point="folder.made", exist_ok=False)
     make_folder(folder.bases_dir, point="folder.made")
     for digest, frozen in plan.bases.items():
-        write_whole(folder.base(digest), json_bytes(frozen), point="config.written", durable=False)
+        write_whole(folder.base(digest), json_bytes(frozen), point="config.written", durable=True)
     write_code(folder, plan.code)
     lines = b"".join(trial.line() for trial in plan.trials)
     write_whole(folder.plan, lines, point="plan.written", durable=True)

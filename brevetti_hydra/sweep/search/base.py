@@ -45,9 +45,6 @@ class Search(Protocol):
             planned: All of the plan, in the order of their numbers.
         """
 
-    def unfinished(self) -> list[int]:
-        """Give the trials whose end it has not been told."""
-
     def report(self, number: int, epoch: int, value: float) -> bool:
         """Report the objective at an epoch; tell whether the trial is to be pruned."""
 

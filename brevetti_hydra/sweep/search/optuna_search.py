@@ -170,11 +170,6 @@ class OptunaSearch:
                     )
                 )
 
-    def unfinished(self) -> list[int]:
-        """Give the trials whose end it has not been told."""
-        with self._step() as trials:
-            return [trial.number for trial in trials if not trial.state.is_finished()]
-
     def report(self, number: int, epoch: int, value: float) -> bool:
         """Report the objective at an epoch; tell whether the trial is to be pruned.
 

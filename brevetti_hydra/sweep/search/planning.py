@@ -5,8 +5,6 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from brevetti_hydra._files import digest_bytes
-from brevetti_hydra._json import json_bytes
 from brevetti_hydra._text import quote_all
 from brevetti_hydra.config import Composition, Validated
 from brevetti_hydra.config.command_line.keys import split_text
@@ -152,7 +150,7 @@ class _Tried:
         chosen = {name: point[name] for name in self._deciding if name in point}
         if tuple(chosen.values()) not in self.stems:
             frozen = self._freeze(composition, validated)
-            digest = digest_bytes(json_bytes(frozen))[:16]
+            digest = frozen.digest
             self.bases[digest] = frozen
             self.classes[composition.target] = composition.job_class
             stem = Stem(chosen=chosen, base=digest, job=composition.job_name)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from brevetti_hydra._clock import SYSTEM_CLOCK, Clock, parse_utc
 from brevetti_hydra.errors import RecordUnreadableError, RunNotFoundError
 from brevetti_hydra.record import Failure, RunState
+from brevetti_hydra.run.objectives import objective_of
 from brevetti_hydra.run.settling import settle
 from brevetti_hydra.sweep.driving.drivers import drivers_at_work
 from brevetti_hydra.sweep.folders import SweepFolder
@@ -29,7 +30,6 @@ __all__ = [
     "AttemptView",
     "SweepView",
     "TrialView",
-    "objective_values",
     "read_sweep",
     "read_trial",
     "view_trial",
@@ -151,7 +151,8 @@ class SweepView(NamedTuple):
         """`running`, `completed` (each, or pruned), `failed`, or `stopped`: some are left."""
         if self.done == self.total:
             return "completed"  # a driver that has not left yet has nothing to do
-        if self.drivers or any(each.state is RunState.RUNNING for each in self.trials):
+        at_work = {RunState.CREATED, RunState.RUNNING}
+        if self.drivers or any(each.state in at_work for each in self.trials):
             return "running"
         failed = sum(trial.state is RunState.FAILED for trial in self.trials)
         return "failed" if self.done + failed == self.total else "stopped"
@@ -174,18 +175,12 @@ class SweepView(NamedTuple):
         return busy
 
 
-def read_sweep(
-    folder: SweepFolder,
-    *,
-    clock: Clock = SYSTEM_CLOCK,
-    importances: Mapping[str, float] | None = None,
-) -> SweepView:
+def read_sweep(folder: SweepFolder, *, clock: Clock = SYSTEM_CLOCK) -> SweepView:
     """Read a sweep as it is now; trials whose process is gone are sealed as lost.
 
     Args:
         folder: The sweep's folder.
         clock: Tells the time.
-        importances: What its search knows, if somebody has asked it.
 
     Raises:
         RecordUnreadableError: Its own files are missing, damaged, or of another format; damaged
@@ -193,13 +188,8 @@ def read_sweep(
     """
     sweep = open_sweep(folder)
     record = sweep.record
-    # Two drivers of a search may have appended side by side; a number counts once.
-    numbered = {trial.number: trial for trial in reversed(sweep.trials)}
-    planned = [numbered[number] for number in sorted(numbered)]
-    trials = [read_trial(folder, each, record.objectives, clock=clock) for each in planned]
-    return SweepView(
-        folder, record, tuple(trials), len(drivers_at_work(folder, clock)), importances or {}
-    )
+    trials = [read_trial(folder, each, record.objectives, clock=clock) for each in sweep.trials]
+    return SweepView(folder, record, tuple(trials), len(drivers_at_work(folder, clock)))
 
 
 def read_trial(
@@ -236,7 +226,7 @@ def view_trial(
         record.state,
         record.metrics,
         record.progress,
-        objective_values(record.metrics, record.progress, objectives),
+        tuple(_number(objective_of(record, each.name)) for each in objectives),
         tuple(attempts),
         record.epoch,
         record.duration_s,
@@ -245,13 +235,5 @@ def view_trial(
     )
 
 
-def objective_values(
-    metrics: Mapping[str, float], progress: Mapping[str, float], objectives: Iterable[Objective]
-) -> tuple[float | None, ...]:
-    """Give the objectives: an output metric, else the last value of a progress metric.
-
-    Returns:
-        A number for each, in their order; None where it is missing, NaN or infinite.
-    """
-    found = (metrics.get(each.name, progress.get(each.name)) for each in objectives)
-    return tuple(value if value is not None and math.isfinite(value) else None for value in found)
+def _number(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

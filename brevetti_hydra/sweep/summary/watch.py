@@ -86,7 +86,7 @@ class SweepWatch:
             size = -1
         if self._view is None or size != self._plan_bytes:
             sweep = open_sweep(self._folder)
-            for planned in reversed(sweep.trials):
+            for planned in sweep.trials:
                 self._trials.setdefault(planned.number, TrialView(planned))
             self._plan_bytes = size
             self._view = SweepView(self._folder, sweep.record, ())

@@ -46,7 +46,7 @@ def test_each_trial_runs_once(sweeps: Sweeps) -> None:
 
     ending = sweeps.drive(sweep, observers=[lambda t, r: told.append((t.number, r and r.state))])
 
-    assert ({COMPLETED: 3}, None, True) == (ending.states, ending.why, ending.is_good)
+    assert ({COMPLETED: 3}, None) == (sweeps.counts(sweep), ending.why)
     assert [(0, COMPLETED), (1, COMPLETED), (2, COMPLETED)] == told
     assert [1, 2, 3] == sweeps.ran()
     assert [(t.run_id, t.folder) for t in sweep.trials] == [
@@ -59,9 +59,9 @@ def test_nothing_done_runs_twice(sweeps: Sweeps) -> None:
     sweep = sweeps.plan("x=1,2")
     sweeps.drive(sweep)
 
-    again = sweeps.drive(open_sweep(sweep.folder), observers=[lambda *_: pytest.fail("ran")])
+    sweeps.drive(open_sweep(sweep.folder), observers=[lambda *_: pytest.fail("ran")])
 
-    assert ({COMPLETED: 2}, [1, 2]) == (again.states, sweeps.ran())
+    assert ({COMPLETED: 2}, [1, 2]) == (sweeps.counts(sweep), sweeps.ran())
 
 
 def test_one_trial_leaves_nothing_to_the_next(sweeps: Sweeps) -> None:
@@ -75,10 +75,10 @@ def test_a_failed_trial_hinders_no_other(sweeps: Sweeps) -> None:
     """Whatever a job raises, or its class, is in its record."""
     sweep = sweeps.plan("end=fail,exit,unbuilt,good", "x=7")
 
-    ending = sweeps.drive(sweep)
+    sweeps.drive(sweep)
 
     failures = [record.failure.type for record in sweeps.records(sweep) if record.failure]
-    assert ({FAILED: 3, COMPLETED: 1}, False) == (ending.states, ending.is_good)
+    assert {FAILED: 3, COMPLETED: 1} == sweeps.counts(sweep)
     assert ["ValueError", "SystemExit", "ValueError"] == failures
 
 
@@ -97,10 +97,10 @@ def test_retry_failed_begins_anew(sweeps: Sweeps) -> None:
     sweep = sweeps.plan("end=once,fail,good")
     sweeps.drive(sweep)
 
-    ending = sweeps.drive(sweep, retry_failed=True)
+    sweeps.drive(sweep, retry_failed=True)
 
     assert [(COMPLETED, 2), (FAILED, 2), (COMPLETED, 1)] == sweeps.states(sweep)
-    assert {COMPLETED: 2, FAILED: 1} == ending.states
+    assert {COMPLETED: 2, FAILED: 1} == sweeps.counts(sweep)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_sweep_ends_when_it_is_enough(
     ending = sweeps.drive(sweep)
 
     assert ending.why is not None
-    assert (states, why, word) == (ending.states, *ending.why.rstrip(")").split(" ("))
+    assert (states, why, word) == (sweeps.counts(sweep), *ending.why.rstrip(")").split(" ("))
 
 
 def test_a_budget_is_for_each_drive(sweeps: Sweeps) -> None:
@@ -131,7 +131,7 @@ def test_a_budget_is_for_each_drive(sweeps: Sweeps) -> None:
 
     ending = sweeps.drive(sweep)
 
-    assert ({COMPLETED: 3}, None) == (ending.states, ending.why)
+    assert ({COMPLETED: 3}, None) == (sweeps.counts(sweep), ending.why)
 
 
 def test_a_signal_ends_trial_and_drive(sweeps: Sweeps) -> None:
@@ -142,7 +142,7 @@ def test_a_signal_ends_trial_and_drive(sweeps: Sweeps) -> None:
     ending = sweeps.drive(sweep)
 
     assert ({INTERRUPTED: 1, RunState.PLANNED: 1}, signal.SIGINT) == (
-        ending.states,
+        sweeps.counts(sweep),
         ending.signal_number,
     )
     assert before is signal.getsignal(signal.SIGINT)
@@ -157,10 +157,11 @@ def test_a_stop_request_ends_the_drive(sweeps: Sweeps) -> None:
         write_stop(sweep.folder, at_once=False)
 
     first = sweeps.drive(sweep, observers=[stop])
-    second = sweeps.drive(sweep)
+    left = sweeps.counts(sweep)
+    sweeps.drive(sweep)
 
-    assert ({COMPLETED: 1, RunState.PLANNED: 2}, "it was stopped") == (first.states, first.why)
-    assert {COMPLETED: 3} == second.states
+    assert ({COMPLETED: 1, RunState.PLANNED: 2}, "it was stopped") == (left, first.why)
+    assert {COMPLETED: 3} == sweeps.counts(sweep)
 
 
 def test_a_trial_that_is_asked_to_stop_is_left(sweeps: Sweeps) -> None:
@@ -175,10 +176,10 @@ def test_a_trial_that_is_asked_to_stop_is_left(sweeps: Sweeps) -> None:
 
     asking = threading.Thread(target=ask)
     asking.start()
-    ending = sweeps.drive(sweep)
+    sweeps.drive(sweep)
     asking.join()
 
-    assert {INTERRUPTED: 1, COMPLETED: 1} == ending.states
+    assert {INTERRUPTED: 1, COMPLETED: 1} == sweeps.counts(sweep)
 
 
 def test_what_others_run_is_watched(sweeps: Sweeps) -> None:
@@ -200,9 +201,9 @@ def test_what_others_run_is_watched(sweeps: Sweeps) -> None:
         time.sleep(0.005)
     threading.Thread(target=os.waitpid, args=(child, 0)).start()
 
-    ending = sweeps.drive(sweep)
+    sweeps.drive(sweep)
 
-    assert {COMPLETED: 2} == ending.states
+    assert {COMPLETED: 2} == sweeps.counts(sweep)
     assert [(COMPLETED, 2), (COMPLETED, 1)] == sweeps.states(sweep)
 
 
@@ -297,7 +298,7 @@ from brevetti_hydra.sweep.launch.choice import open_launcher
 from brevetti_hydra.sweep.opened import open_sweep
 sweep = open_sweep(SweepFolder(Path(sys.argv[1])))
 ending = Driver(sweep, open_launcher(sweep)).drive()
-print(sorted((state.value, count) for state, count in ending.states.items()))
+print(ending.why)
 """
 
 
@@ -312,7 +313,7 @@ def test_two_drivers_share_the_work(sweeps: Sweeps) -> None:
     ]
     said = [driver.communicate()[0].splitlines()[-1] for driver in drivers]
 
-    assert ["[('completed', 30)]"] * 2 == said
+    assert ["None"] * 2 == said
     assert [*range(30)] == sorted(sweeps.ran())
     assert [(COMPLETED, 1)] * 30 == sweeps.states(sweep)
 

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
+from brevetti_hydra.cli.main import main
 from brevetti_hydra.errors import LauncherError
+from brevetti_hydra.record import RunState
+from brevetti_hydra.sweep.launch import slurm
+from brevetti_hydra.sweep.launch.slurm import SlurmLauncher
 from brevetti_hydra.sweep.launch.slurm_queue import QueuedJob, SlurmQueue
-from brevetti_hydra.sweep_nodes import LauncherNode
+from brevetti_hydra.sweep.opened import open_sweep
+from brevetti_hydra.sweep.task import Task
+from brevetti_hydra.sweep_nodes import LauncherNode, SweepNode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from brevetti_hydra.sweep.folders import SweepFolder
 
 # Answers as squeue gives them: a task that waits, one that runs, one that is done.
 _SQUEUE = """#!/bin/sh
@@ -104,3 +112,57 @@ def test_defaults_belong_to_every_kind() -> None:
     """What stands in every composed tree is a mistake of nobody."""
     whole = LauncherNode().model_dump()
     assert LauncherNode() == LauncherNode.model_validate(whole)
+
+
+AWAY = "#!/bin/sh\ntest -e $(dirname $0)/away && exit 1\n"
+
+
+def test_a_stop_waits_for_the_controller(
+    commands: Callable[..., Path], make_sweep: Callable[..., SweepFolder]
+) -> None:
+    """Ctrl-C while the controller is away is no error, and is handed on when it is back."""
+    folder = make_sweep([{"varied": {}, "state": RunState.PLANNED}], sweep=SweepNode().model_dump())
+    path = commands(
+        squeue=f"{AWAY}echo '12_0|RUNNING|None'\n",
+        scancel='#!/bin/sh\necho "$@" >> $(dirname $0)/cancelled\n',
+    )
+    folder.engine_dir.mkdir()
+    (folder.engine_dir / "jobs.jsonl").write_text('{"number":0,"attempt":1,"job":"12_0"}\n{"num')
+    launcher = SlurmLauncher(open_sweep(folder), LauncherNode(kind="slurm"))
+    launcher.submit([Task(open_sweep(folder).trials[0], 1)])
+    (path / "away").touch()
+
+    launcher.stop(at_once=False)
+    launcher.wait(0)
+    is_cancelled = (path / "cancelled").exists()
+    (path / "away").unlink()
+    launcher._asked = 0.0
+    launcher.wait(0)
+
+    assert (False, "--signal=TERM 12_0\n") == (is_cancelled, (path / "cancelled").read_text())
+
+
+def test_stop_asks_trials_without_the_scheduler(
+    make_sweep: Callable[..., SweepFolder], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where the scheduler cannot be told, drivers and running trials are asked all the same."""
+    running = {"varied": {}, "state": RunState.RUNNING}
+    folder = make_sweep([running], launcher={"kind": "slurm"})
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    code = main(["sweep", "stop", str(folder.root)])
+
+    trial = open_sweep(folder).trials[0].run_folder(folder)
+    assert (2, True, True) == (code, folder.stop_request.exists(), trial.request.exists())
+
+
+def test_a_torn_line_takes_no_other_along(tmp_path: Path) -> None:
+    """What a killed driver has left of a line does not become a part of the next one."""
+    path = tmp_path / "jobs.jsonl"
+    for content in (b"", b"{}\n", b'{}\n{"num'):
+        path.write_bytes(content)
+        with path.open("ab+") as stream:
+            slurm._end_line(stream)
+            stream.write(b"[]\n")
+
+        assert b"[]" == path.read_bytes().splitlines()[-1]

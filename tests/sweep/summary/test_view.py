@@ -42,6 +42,7 @@ def test_every_trial_has_its_state(make_sweep: Callable[..., SweepFolder]) -> No
         ([DONE, FAILED], "failed"),
         ([DONE, PLANNED], "stopped"),
         ([DONE, {"varied": {}, "state": RunState.RUNNING}], "running"),
+        ([DONE, {"varied": {}, "state": RunState.CREATED}], "running"),
     ],
 )
 def test_the_state_of_a_sweep(

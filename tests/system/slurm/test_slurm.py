@@ -266,8 +266,7 @@ def test_a_driver_takes_over_the_queue(cluster: Any, sweep: Callable[..., Sweep]
     cluster.wait_for(lambda: running.epoch(0))
     os.kill(running.driver.pid, signal.SIGKILL)
     before = running.jobs()
-    ending = Driver(running.opened, open_launcher(running.opened)).drive()
-    assert {RunState.COMPLETED: 3} == ending.states
+    Driver(running.opened, open_launcher(running.opened)).drive()
     assert [[RunState.COMPLETED]] * 3 == running.states()
     lines = (running.folder.engine_dir / "jobs.jsonl").read_text().splitlines()
     assert (3, before) == (len(lines), running.jobs())
