@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from brevetti_hydra._text import plural
 from brevetti_hydra.cli.paths import printable
+from brevetti_hydra.cli.planning_display import PlanningDisplay
 from brevetti_hydra.cli.sweep_display import SweepDisplay
 from brevetti_hydra.cli.sweep_summary import say_sweep_ending
 from brevetti_hydra.cli.sweep_text import words_of
@@ -39,7 +40,8 @@ def run_sweep(request: Request, folder: Path, command: Sequence[str], reply: Rep
     Raises:
         BrevettiHydraError: The line or the configuration is wrong; nothing was written.
     """
-    plan = plan_sweep(request, folder=folder, command=command)
+    with PlanningDisplay() as planning:
+        plan = plan_sweep(request, folder=folder, command=command, on_planned=planning)
     for line in plan.notices:
         reply.notice(f"warning: {line}")
     if request.flags.dry_run:

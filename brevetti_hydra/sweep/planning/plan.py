@@ -34,7 +34,7 @@ from brevetti_hydra.sweep.planning.shared import check_shared, trial_command
 from brevetti_hydra.sweep.record import Frozen, Objective, PlannedTrial, SweepRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from brevetti_hydra.config import Request
     from brevetti_hydra.job import Job
@@ -73,7 +73,12 @@ class SweepPlan(NamedTuple):
 
 
 def plan_sweep(
-    request: Request, *, folder: Path, command: Sequence[str], clock: Clock = SYSTEM_CLOCK
+    request: Request,
+    *,
+    folder: Path,
+    command: Sequence[str],
+    clock: Clock = SYSTEM_CLOCK,
+    on_planned: Callable[[int, int], None] | None = None,
 ) -> SweepPlan:
     """Compose and validate every trial of a line; nothing is written.
 
@@ -82,6 +87,7 @@ def plan_sweep(
         folder: Where it was started.
         command: The command line for the record.
         clock: Tells the time.
+        on_planned: Told of each trial that was looked at: how many there are by now, of how many.
 
     Raises:
         ConfigErrors: The configuration of the sweep or of trials is wrong; all mistakes are in it,
@@ -95,7 +101,7 @@ def plan_sweep(
     refuse_remote(request)
     check_shared(request)
     try:
-        return _Planner(request, folder).plan(command, clock)
+        return _Planner(request, folder, on_planned).plan(command, clock)
     except BrevettiHydraError as error:
         Masking(known_keys(request)).error(error)
         raise
@@ -104,8 +110,11 @@ def plan_sweep(
 class _Planner:
     """Plans one sweep."""
 
-    def __init__(self, request: Request, folder: Path) -> None:
+    def __init__(
+        self, request: Request, folder: Path, on_planned: Callable[[int, int], None] | None
+    ) -> None:
         self._request = request
+        self._on_planned = on_planned
         self._folder = folder
         self._opened = Opened(request, folder)
         self._info = read_info(request, folder)
@@ -210,6 +219,7 @@ class _Planner:
             ConfigErrors: Something is wrong.
         """
         mistakes, number = Mistakes(), 0
+        expected = head.axes.count * head.sweep.repeat
         for point in head.axes:
             seed: int | None = None
             for index in range(head.sweep.repeat):
@@ -222,6 +232,8 @@ class _Planner:
                     number += 1
                     break
                 number += 1
+            if self._on_planned is not None:
+                self._on_planned(number, expected)
             if mistakes.are_enough:
                 break
         if mistakes.count or head.problems:
