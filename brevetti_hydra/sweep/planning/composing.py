@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from brevetti_hydra.config import Composition, Validated, compose, validate
 from brevetti_hydra.config.compose import Pattern
 from brevetti_hydra.config.files.search import Plan, plan
-from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors
+from brevetti_hydra.config.tree.origins import dotted
+from brevetti_hydra.errors import BrevettiHydraError, ConfigErrors, UnknownSettingError
 from brevetti_hydra.job import Job
 from brevetti_hydra.job_class import check_job_class
 
@@ -137,6 +138,7 @@ class Mistakes:
         self.count = 0
         self._found: dict[tuple[str, str, str], tuple[BrevettiHydraError, list[int]]] = {}
         self._lines: dict[int, str] = {}
+        self._keys: dict[int, frozenset[str]] = {}
 
     @property
     def are_enough(self) -> bool:
@@ -147,6 +149,7 @@ class Mistakes:
         """Take what is wrong with a trial."""
         self.count += 1
         self._lines[number] = " ".join(argument.shown for argument in varied)
+        self._keys[number] = frozenset(argument.key for argument in varied)
         for each in error.errors if isinstance(error, ConfigErrors) else [error]:
             place = each.where.label if each.where is not None else ""
             key = (each.code, each.message, place)
@@ -163,8 +166,14 @@ class Mistakes:
         for each, numbers in self._found.values():
             if len(numbers) < total:
                 each.notes = (*each.notes, self._whose(numbers))
+                if isinstance(each, UnknownSettingError) and self._is_axis(each, numbers[0]):
+                    each.hint = "search=grid tries a setting of a variant with that variant alone"
             told.append(each)
         return ConfigErrors(told)
+
+    def _is_axis(self, error: UnknownSettingError, number: int) -> bool:
+        """Whether it is a nested setting that varies: others of the trials have it."""
+        return len(error.key) > 1 and dotted(error.key) in self._keys[number]
 
     def _whose(self, numbers: Sequence[int]) -> str:
         first = numbers[0]

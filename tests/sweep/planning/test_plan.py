@@ -245,6 +245,7 @@ WRONG: dict[str, list[str]] = {
     "file_wrong": ["job=one", "sweep.file=wrong.txt"],
     "file_and_line": ["job=one", "sweep.file=points.txt", "lr=1,2"],
     "zip_unknown": ["job=one", "lr=1,2", "sweep.zip=[[lr,epoch]]"],
+    "variants": ["job=one", "optim.kind=adam,sgd", "optim.momentum=0.1,0.5"],
     "no_job": ["lr=1,2"],
     "mode": ["job=one", "hydra.mode=RUN", "lr=1,2"],
 }
