@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import brevetti_hydra
 from brevetti_hydra.cli.commands import COMMANDS
+from brevetti_hydra.cli.sweep_documents import GroupFields, SpreadFields, SweepResult, TrialFields
 from brevetti_hydra.record import (
     ArtifactRef,
     Attempt,
@@ -30,6 +31,18 @@ from brevetti_hydra.settings import (
     PlatformNode,
     RunNode,
 )
+from brevetti_hydra.sweep.code import CodeRecord
+from brevetti_hydra.sweep.folders import SweepFolder
+from brevetti_hydra.sweep.record import (
+    Frozen,
+    LinePart,
+    Objective,
+    PlannedTrial,
+    SourceText,
+    Stem,
+    SweepRecord,
+)
+from brevetti_hydra.sweep.search.space import Condition, SpaceAxis
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -37,6 +50,7 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 RECORD = (REPOSITORY / "docs" / "record.md").read_text(encoding="utf-8")
+SWEEP = (REPOSITORY / "docs" / "sweep.md").read_text(encoding="utf-8")
 NODES: dict[str, type[BaseModel]] = {"job": JobNode, "platform": PlatformNode, "run": RunNode}
 STORED: list[type[BaseModel]] = [
     RunRecord,
@@ -49,9 +63,27 @@ STORED: list[type[BaseModel]] = [
     DatasetRef,
     TrialRef,
 ]
+STORED_OF_SWEEPS: list[type[Any]] = [
+    SweepRecord,
+    Objective,
+    PlannedTrial,
+    Frozen,
+    SourceText,
+    CodeRecord,
+    SpaceAxis,
+    Condition,
+    LinePart,
+    Stem,
+    SweepResult,
+    TrialFields,
+    GroupFields,
+    SpreadFields,
+]
 
 
-def keys(model: type[BaseModel]) -> list[str]:
+def keys(model: type[Any]) -> list[str]:
+    if issubclass(model, tuple):
+        return list(model._fields)  # type: ignore[attr-defined]  # a NamedTuple has them
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
@@ -95,11 +127,12 @@ def test_every_state_is_documented() -> None:
     assert [] == [state for state in RunState if f"`{state}`" not in RECORD]
 
 
-@pytest.mark.parametrize("model", STORED, ids=lambda model: model.__name__)
-def test_every_stored_field_is_documented(model: type[BaseModel]) -> None:
-    """Each field of what a run leaves stands in docs/record.md, in the section of its model."""
+@pytest.mark.parametrize("model", [*STORED, *STORED_OF_SWEEPS], ids=lambda model: model.__name__)
+def test_every_stored_field_is_documented(model: type[Any]) -> None:
+    """Each field of what a run or a sweep leaves stands in docs, in the section of its model."""
+    text = RECORD if model in STORED else SWEEP
     match = re.search(
-        rf"^##+ [^\n]*`{model.__name__}`\n(.*?)(?=^##|\Z)", RECORD, re.DOTALL | re.MULTILINE
+        rf"^##+ [^\n]*`{model.__name__}`\n(.*?)(?=^##|\Z)", text, re.DOTALL | re.MULTILINE
     )
     assert match is not None
     table = re.findall(r"^\| `([a-z0-9_]+)` \|", match[1], re.MULTILINE)
@@ -118,6 +151,20 @@ def test_every_file_of_a_run_is_documented() -> None:
     }
 
     assert [] == [name for name in sorted(names) if f"`{name}`" not in README.replace("/`", "`")]
+
+
+def test_every_file_of_a_sweep_is_documented() -> None:
+    """Each file and folder of a sweep stands in the README's layout, or in docs/sweep.md."""
+    folder = SweepFolder(Path("sweep"))
+    names = {
+        path.name
+        for name, member in vars(SweepFolder).items()
+        if isinstance(member, property)
+        if isinstance(path := getattr(folder, name), Path) and path.parent == folder.root
+    }
+    told = {each.rpartition("/")[2] for each in re.findall(r"`([^`\n]+)`", README + SWEEP)}
+
+    assert set() == names - told
 
 
 def test_every_exit_code_is_documented() -> None:
