@@ -69,9 +69,8 @@ def test_a_stored_sweep_is_read(
     same = ("state", "total", "counts", "best", "duration_s")
     assert {key: known[key] for key in same} == {key: found[key] for key in same}
     assert [_told(trial) for trial in known["trials"]] == [_told(t) for t in found["trials"]]
-    assert {trial.base for trial in sweep.trials} <= {
-        path.stem for path in folder.bases_dir.iterdir() if sweep.frozen(path.stem).job
-    }
+    jobs = {path.stem: sweep.frozen(path.stem).job.name for path in folder.bases_dir.iterdir()}
+    assert [trial.job for trial in sweep.trials] == [jobs[trial.base] for trial in sweep.trials]
 
 
 def _told(trial: dict[str, Any]) -> dict[str, Any]:
