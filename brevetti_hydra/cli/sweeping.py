@@ -13,7 +13,7 @@ from brevetti_hydra.cli.sweep_text import words_of
 from brevetti_hydra.errors import StorageWriteError
 from brevetti_hydra.sweep.driving.driver import Driver
 from brevetti_hydra.sweep.driving.searching import open_feed
-from brevetti_hydra.sweep.launch.choice import open_launcher
+from brevetti_hydra.sweep.launch.choice import check_launcher, open_launcher
 from brevetti_hydra.sweep.planning.plan import plan_sweep, write_sweep
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def run_sweep(request: Request, folder: Path, command: Sequence[str], reply: Rep
 
         say_plan(plan, reply)
         return 0
+    check_launcher(plan.record, secrets=plan.secrets)
     return drive_sweep(write_sweep(plan), reply, secrets=plan.secrets)
 
 

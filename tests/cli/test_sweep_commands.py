@@ -268,3 +268,15 @@ def test_rm_last_takes_no_trial_away(begin: Call, call: Call, folder: Path) -> N
     assert (2, 0) == (refused.code, removed.code)
     assert f"brevetti-hydra sweep rm {sweep.name[-10:]};" in refused.err
     assert ["00000-work"] == [path.name[:10] for path in sweep.glob("0*")]
+
+
+def test_a_launcher_that_cannot_be_had_leaves_nothing(
+    folder: Path, begin: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no SLURM, the line is refused before the sweep's folder is made."""
+    monkeypatch.setenv("PATH", "")
+
+    ended = begin("x=1,2", "launcher=slurm")
+
+    assert (2, False) == (ended.code, (folder / "runs").exists())
+    assert "there is no SLURM here: 'sbatch' is not found" in ended.err

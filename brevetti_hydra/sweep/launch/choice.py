@@ -15,7 +15,32 @@ if TYPE_CHECKING:
     from brevetti_hydra.sweep.opened import OpenSweep
     from brevetti_hydra.sweep.record import SweepRecord
 
-__all__ = ["open_launcher", "queue_of"]
+__all__ = ["check_launcher", "open_launcher", "queue_of"]
+
+
+def check_launcher(record: SweepRecord, *, secrets: Sequence[Argument] = ()) -> None:
+    """Refuse a launcher that cannot be had here, before anything is written.
+
+    Args:
+        record: The sweep.
+        secrets: Overrides that the plan does not hold, because they are secrets.
+
+    Raises:
+        LauncherError: It cannot be had here, or not with secrets.
+        MissingExtraError: A package that it needs is not installed.
+    """
+    if record.hydra_launcher is not None:
+        from brevetti_hydra.sweep.launch.hydra_plugins import check_plugin
+
+        check_plugin(record.hydra_launcher["name"], secrets)
+    elif record.launcher["kind"] == "slurm":
+        from brevetti_hydra.sweep.launch.slurm import check_slurm
+
+        check_slurm(secrets)
+    elif record.launcher["kind"] == "processes":
+        from brevetti_hydra.sweep.launch.processes import check_processes
+
+        check_processes()
 
 
 def open_launcher(

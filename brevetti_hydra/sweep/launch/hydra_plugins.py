@@ -29,13 +29,27 @@ if TYPE_CHECKING:
     from brevetti_hydra.sweep.opened import OpenSweep
     from brevetti_hydra.sweep.task import Task
 
-__all__ = ["HydraLauncher"]
+__all__ = ["HydraLauncher", "check_plugin"]
 
 # A launcher takes a list; without a search there is nothing to wait for.
 _MOST_AT_ONCE = 100_000
 _LOOK_S = 0.05
 # How long a launcher may take to let go: ray needs some seconds to end its own processes.
 _CLOSE_S = 20.0
+
+
+def check_plugin(name: str, secrets: Sequence[Argument]) -> None:
+    """Refuse to hand secrets to a plugin, which may write them anywhere.
+
+    Raises:
+        LauncherError: There are any.
+    """
+    if secrets:
+        raise LauncherError(
+            f"the secret '{secrets[0].key}' cannot be handed to hydra/launcher={name},"
+            " which may write it down",
+            hint=f"export it, and write {secrets[0].key}='${{oc.env:NAME}}'",
+        )
 
 
 class HydraLauncher:
@@ -49,12 +63,7 @@ class HydraLauncher:
             StorageWriteError: The sweep's folder cannot be written.
         """
         self._name = (sweep.record.hydra_launcher or {})["name"]
-        if secrets:
-            raise LauncherError(
-                f"the secret '{secrets[0].key}' cannot be handed to hydra/launcher={self._name},"
-                " which may write it down",
-                hint=f"export it, and write {secrets[0].key}='${{oc.env:NAME}}'",
-            )
+        check_plugin(self._name, secrets)
         self._sweep = sweep
         self._most = _most_at_once(sweep)
         self._root = sweep.folder.engine_dir / f"hydra-{os.getpid()}-{time.time_ns():x}"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.sweep.task import Task
     from brevetti_hydra.sweep_nodes import LauncherNode
 
-__all__ = ["ProcessesLauncher"]
+__all__ = ["ProcessesLauncher", "check_processes"]
 
 # Between two looks at what workers take and whether they live.
 _LOOK_S = 0.2
@@ -43,6 +43,18 @@ _SHORT_S = 0.2
 _UNBEGUN = "stopped before it began"
 
 
+def check_processes() -> None:
+    """Refuse systems on which a process cannot be ended together with its children.
+
+    Raises:
+        LauncherError: This is such a system.
+    """
+    if os.name == "nt":
+        raise LauncherError(
+            "launcher=processes needs a system with process groups", hint="use launcher=inline"
+        )
+
+
 class ProcessesLauncher:
     """Hands tasks to workers, which are started when they are needed."""
 
@@ -54,10 +66,7 @@ class ProcessesLauncher:
         Raises:
             LauncherError: This system cannot keep what was asked for.
         """
-        if os.name == "nt":
-            raise LauncherError(
-                "launcher=processes needs a system with process groups", hint="use launcher=inline"
-            )
+        check_processes()
         self._sweep = sweep
         self._size = node.workers or _count_processors()
         self._trials_per_worker = node.trials_per_worker

@@ -10,6 +10,7 @@ import json
 import os
 import time
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import IO, TYPE_CHECKING, Any
 
 from brevetti_hydra._json import json_bytes
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.sweep.task import Task
     from brevetti_hydra.sweep_nodes import LauncherNode
 
-__all__ = ["SlurmLauncher", "cancel_jobs", "job_states"]
+__all__ = ["SlurmLauncher", "cancel_jobs", "check_slurm", "job_states"]
 
 _DEFAULT_WORKERS = 100
 
@@ -41,6 +42,23 @@ _LOOK_S = 0.2
 _ASK_S = 5.0
 
 
+def check_slurm(secrets: Sequence[Argument]) -> None:
+    """Refuse what SLURM cannot be had for here; nothing is asked of it, or written.
+
+    Raises:
+        LauncherError: This machine has no SLURM, or a secret would have to be written down.
+        MissingExtraError: submitit is not installed.
+    """
+    if secrets:
+        raise LauncherError(
+            f"the secret '{secrets[0].key}' cannot be handed to SLURM, which writes it down",
+            hint=f"export it, and write {secrets[0].key}='${{oc.env:NAME}}'",
+        )
+    if find_spec("submitit") is None:
+        raise MissingExtraError("submitit", "slurm", "launcher=slurm")
+    SlurmQueue("")
+
+
 class SlurmLauncher:
     """Queues tasks; jobs of an earlier driver that still are in the queue are taken over."""
 
@@ -53,11 +71,7 @@ class SlurmLauncher:
             LauncherError: This machine has no SLURM, or a secret would have to be written down.
             MissingExtraError: submitit is not installed.
         """
-        if secrets:
-            raise LauncherError(
-                f"the secret '{secrets[0].key}' cannot be handed to SLURM, which writes it down",
-                hint=f"export it, and write {secrets[0].key}='${{oc.env:NAME}}'",
-            )
+        check_slurm(secrets)
         self._folder = sweep.folder
         self._record = sweep.record
         self._node = node
@@ -78,10 +92,9 @@ class SlurmLauncher:
         self._live = {n: job for n, job in self._live.items() if not queued[job].is_ended}
 
     def _make_executor(self) -> Any:
-        try:
-            import submitit
-        except ImportError as error:
-            raise MissingExtraError("submitit", "slurm", "launcher=slurm") from error
+        # Imported here: `check_slurm` has found that it is installed.
+        import submitit
+
         node = self._node
         # Where the command was started: relative buckets mean it, and the job's code is found.
         more: dict[str, Any] = {"chdir": self._record.start_folder, "requeue": True, **node.sbatch}
