@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from brevetti_hydra._text import plural
 from brevetti_hydra.cli.arguments import CommandParser, add_root
+from brevetti_hydra.cli.confirming import confirm_removal
 from brevetti_hydra.cli.paths import printable
 from brevetti_hydra.errors import (
     RecordUnreadableError,
@@ -88,16 +88,10 @@ def _refuse_running(folder: RunFolder, state: RunState | None) -> None:
 
 
 def _confirm(folders: Sequence[RunFolder], states: Sequence[RunState | None], reply: Reply) -> bool:
-    if reply.json is not None or not sys.stdin.isatty():
-        raise UsageError(
-            f"removing {plural(len(folders), 'run')} needs to be confirmed",
-            notes=["there is no terminal to ask on"],
-            hint="add --yes",
-        )
-    for folder, state in zip(folders, states, strict=True):
-        shown = "damaged" if state is None else state.value
+    shown = ("damaged" if state is None else state.value for state in states)
+    lines = (
         # The folder's name holds the job's.
-        reply.notice(f"  {folder.short_id}  {shown}  {printable(folder.root)}")
-    sys.stderr.write(f"Remove {plural(len(folders), 'run')} with all files? [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+        f"{folder.short_id}  {state}  {printable(folder.root)}"
+        for folder, state in zip(folders, shown, strict=True)
+    )
+    return confirm_removal(plural(len(folders), "run"), "files", lines, reply)

@@ -187,15 +187,7 @@ def _print_table(
 ) -> None:
     chosen = _chosen_columns(arguments.columns) or list(_COLUMNS)
     now = SYSTEM_CLOCK.now()
-    rows = [
-        [
-            _cell(entry, name, now)
-            if isinstance(entry, RunRecord)
-            else _sweep_cell(entry, name, now)
-            for name in chosen
-        ]
-        for entry in shown
-    ]
+    rows = [[_cell(entry, name, now) for name in chosen] for entry in shown]
     width = shutil.get_terminal_size().columns if reply.is_terminal else None
     if rows:
         reply.say("\n".join(columns(chosen, rows, width=width, whole=_WHOLE)))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from brevetti_hydra._text import plural
 from brevetti_hydra.cli.arguments import CommandParser, add_root
+from brevetti_hydra.cli.confirming import confirm_removal
 from brevetti_hydra.cli.paths import printable
-from brevetti_hydra.errors import RecordUnreadableError, UsageError
+from brevetti_hydra.errors import RecordUnreadableError
 from brevetti_hydra.run.folders import runs_root
 from brevetti_hydra.sweep.driving.removing import check_removable, remove_sweep
 from brevetti_hydra.sweep.finding import find_sweep
@@ -69,14 +69,8 @@ def _sweep_id(folder: SweepFolder) -> str:
 
 
 def _confirm(folders: Sequence[SweepFolder], counts: Sequence[int], reply: Reply) -> bool:
-    if reply.json is not None or not sys.stdin.isatty():
-        raise UsageError(
-            f"removing {plural(len(folders), 'sweep')} needs to be confirmed",
-            notes=["there is no terminal to ask on"],
-            hint="add --yes",
-        )
-    for folder, count in zip(folders, counts, strict=True):
-        reply.notice(f"  {folder.short_id}  {plural(count, 'trial')}  {printable(folder.root)}")
-    sys.stderr.write(f"Remove {plural(len(folders), 'sweep')} with all trials? [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    lines = (
+        f"{folder.short_id}  {plural(count, 'trial')}  {printable(folder.root)}"
+        for folder, count in zip(folders, counts, strict=True)
+    )
+    return confirm_removal(plural(len(folders), "sweep"), "trials", lines, reply)

@@ -61,7 +61,7 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
     reply.say(f"sweep {sweep.folder.short_id}: {said}")
     reply.answer(
         {
-            "id": sweep.record.sweep_id,
+            "id": sweep.folder.short_id,
             "folder": str(sweep.folder.root),
             "drivers": drivers,
             "trials": trials,

@@ -107,12 +107,6 @@ def _parallel(
     low = min((at for scale in scales for at, _ in scale.ticks), default=0.0)
     y: dict[str, Any] = {"field": "at", "type": "quantitative", "axis": None}
     y["scale"] = {"domain": [min(low, 0) - 0.04, 1.04], "nice": False, "zero": False}
-    colour = {
-        "field": "share",
-        "type": "quantitative",
-        "scale": {"domain": [0, 1], "range": "diverging"},
-        "legend": None,
-    }
     ticks = [
         {"axis": axis, "at": at, "text": text}
         for axis, scale in enumerate(scales)
@@ -122,8 +116,7 @@ def _parallel(
         {"axis": axis, "at": 0, "head": 1, "text": shorten(scale.name, 26)}
         for axis, scale in enumerate(scales)
     ]
-    folded = _folded(last + 1)
-    line = {"type": "line", "interpolate": "monotone", "strokeWidth": 1.4, "strokeJoin": "round"}
+    chosen = [each for each in lines if each["trial"] in best]
     return {
         "$schema": SCHEMA,
         "width": WIDTH,
@@ -136,18 +129,8 @@ def _parallel(
                 "mark": {"type": "rule", "strokeWidth": 1, "opacity": 0.6},
                 "encoding": {"y2": {"field": "head"}},
             },
-            {
-                "data": {"values": lines},
-                "transform": folded,
-                "mark": line | {"opacity": opacity},
-                "encoding": {"color": colour, "detail": {"field": "trial"}, "tooltip": tip()},
-            },
-            {
-                "data": {"values": [each for each in lines if each["trial"] in best]},
-                "transform": folded,
-                "mark": line | {"strokeWidth": 3},
-                "encoding": {"color": colour, "detail": {"field": "trial"}, "tooltip": tip()},
-            },
+            _lines(lines, len(scales), {"opacity": opacity}),
+            _lines(chosen, len(scales), {"strokeWidth": 3}),
             *_haloed(ticks, {"align": "left", "dx": 7, "fontSize": 11}),
             texts(
                 names,
@@ -155,6 +138,23 @@ def _parallel(
                 y={"value": -4},
             ),
         ],
+    }
+
+
+def _lines(values: list[dict[str, Any]], axes: int, look: dict[str, Any]) -> dict[str, Any]:
+    """Draw a line for each trial, across all axes."""
+    colour = {
+        "field": "share",
+        "type": "quantitative",
+        "scale": {"domain": [0, 1], "range": "diverging"},
+        "legend": None,
+    }
+    mark = {"type": "line", "interpolate": "monotone", "strokeWidth": 1.4, "strokeJoin": "round"}
+    return {
+        "data": {"values": values},
+        "transform": _folded(axes),
+        "mark": mark | look,
+        "encoding": {"color": colour, "detail": {"field": "trial"}, "tooltip": tip()},
     }
 
 
