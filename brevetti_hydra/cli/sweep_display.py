@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from brevetti_hydra.cli.reply import Reply
     from brevetti_hydra.record import RunRecord
     from brevetti_hydra.sweep.folders import SweepFolder
+    from brevetti_hydra.sweep.opened import OpenSweep
     from brevetti_hydra.sweep.record import PlannedTrial
     from brevetti_hydra.sweep.summary.view import SweepView, TrialView
 
@@ -46,15 +47,18 @@ class SweepDisplay:
     It never raises because of what it cannot show.
     """
 
-    def __init__(self, folder: SweepFolder, reply: Reply) -> None:
+    def __init__(
+        self, folder: SweepFolder, reply: Reply, *, sweep: OpenSweep | None = None
+    ) -> None:
         """Prepare; nothing is shown yet.
 
         Args:
             folder: The sweep's folder.
             reply: Takes a document for each trial that ends, with `--json=lines`.
+            sweep: The sweep, where it is open already.
         """
         self._reply = reply
-        self._watch = SweepWatch(folder)
+        self._watch = SweepWatch(folder, sweep=sweep)
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._stream: TextIO | None = None
@@ -101,6 +105,15 @@ class SweepDisplay:
             view = self._view
         if view is not None and record is not None:
             self.ended(view, trial)
+
+    def last_view(self) -> SweepView:
+        """Give the sweep as it is now; trials that have told of their end are not read again.
+
+        Raises:
+            RecordUnreadableError: The sweep's own files are missing or damaged.
+        """
+        with self._lock:
+            return self._watch.refresh()
 
     def ended(self, view: SweepView, trial: TrialView) -> None:
         """Show a trial that has ended as a line, where there is no live view."""

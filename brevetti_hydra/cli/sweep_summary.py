@@ -74,13 +74,16 @@ def execute(arguments: argparse.Namespace, reply: Reply) -> int:
 
 def look_at_sweep(folder: SweepFolder) -> SweepView:
     """Read a sweep as it is now, with what its search knows; errors as of `read_sweep`."""
-    view = read_sweep(folder)
+    return _with_importances(read_sweep(folder))
+
+
+def _with_importances(view: SweepView) -> SweepView:
     if view.record.search is None:
         return view
     # Imported here: most sweeps are no searches, and Optuna takes its time.
     from brevetti_hydra.sweep.driving.searching import read_importances
 
-    return view._replace(importances=read_importances(folder))
+    return view._replace(importances=read_importances(view.folder))
 
 
 def say_sweep(view: SweepView, reply: Reply, *, limit: int | None) -> None:
@@ -93,7 +96,7 @@ def say_sweep(view: SweepView, reply: Reply, *, limit: int | None) -> None:
         reply.answer(sweep_fields(view))
 
 
-def say_sweep_ending(folder: SweepFolder, reply: Reply) -> int:
+def say_sweep_ending(view: SweepView, reply: Reply) -> int:
     """Write the summary of a sweep that was driven, and print how it ended.
 
     With `--json=lines` the trials were told when they ended; the last line sums up.
@@ -101,7 +104,7 @@ def say_sweep_ending(folder: SweepFolder, reply: Reply) -> int:
     Returns:
         The exit code: 0 only if every trial completed or was pruned.
     """
-    view = look_at_sweep(folder)
+    view = _with_importances(view)
     _write(view, reply)
     reply.say(sweep_text(view, reply, limit=_ENDING_ROWS))
     is_good = view.state == "completed"

@@ -77,12 +77,12 @@ def drive_sweep(
     feed = open_feed(sweep, secrets=secrets)
     # Last of all, and at once a driver's to close: it may be a process.
     launcher = open_launcher(sweep, secrets=secrets, stdout_to_stderr=reply.json is not None)
-    with SweepDisplay(sweep.folder, reply) as display:
+    with SweepDisplay(sweep.folder, reply, sweep=sweep) as display:
         driver = Driver(sweep, launcher, policy=policy, feed=feed, observers=[display])
         ending = _drive(driver, sweep)
     if ending.why is not None:
         reply.notice(f"trials were left: {ending.why}")
-    code = say_sweep_ending(sweep.folder, reply)
+    code = say_sweep_ending(display.last_view(), reply)
     return code if ending.signal_number is None else _SIGNALLED + ending.signal_number
 
 

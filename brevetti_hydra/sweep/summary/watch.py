@@ -20,6 +20,7 @@ from brevetti_hydra.sweep.summary.view import (
 if TYPE_CHECKING:
     from brevetti_hydra.record import RunRecord
     from brevetti_hydra.sweep.folders import SweepFolder
+    from brevetti_hydra.sweep.opened import OpenSweep
     from brevetti_hydra.sweep.record import PlannedTrial
 
 __all__ = ["SweepWatch", "time_left_s"]
@@ -34,13 +35,17 @@ _Mark = tuple[int, int]
 class SweepWatch:
     """A sweep whose view is kept up to date; for one thread at a time."""
 
-    def __init__(self, folder: SweepFolder, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self, folder: SweepFolder, *, sweep: OpenSweep | None = None, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
         """Prepare; nothing is read before `refresh`.
 
         Args:
             folder: The sweep's folder.
+            sweep: The same, where it is open already: its plan is not held twice.
             clock: Tells the time.
         """
+        self._open = sweep
         self._folder = folder
         self._clock = clock
         self._view: SweepView | None = None
@@ -85,7 +90,9 @@ class SweepWatch:
         except OSError:
             size = -1
         if self._view is None or size != self._plan_bytes:
-            sweep = open_sweep(self._folder)
+            sweep = self._open or open_sweep(self._folder)
+            # What others add to the plan of a search is read.
+            self._open = None
             for planned in sweep.trials:
                 self._trials.setdefault(planned.number, TrialView(planned))
             self._plan_bytes = size
