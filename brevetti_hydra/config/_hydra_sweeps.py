@@ -6,6 +6,7 @@ Behind the door (`_hydra`): nothing of Hydra's is imported, but its objects are 
 from __future__ import annotations
 
 from itertools import islice
+from math import ceil, floor
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -62,13 +63,26 @@ def read_sweep(
         if not found.step:
             message = "the step of a range cannot be 0"
             raise ValueError(message)
-        numbers = tuple(islice(found.range(), most + 1))
-        bounds = (found.start, found.stop, found.step)
+        # Hydra 1.4 casts each number when it is asked for, 1.3 has cast the bounds.
+        given = found if hasattr(found, "__iter__") else found.range()
+        numbers = tuple(islice(given, most + 1))
+        bounds = _retyped((found.start, found.stop, found.step), numbers)
         return Sweep("range", numbers, bounds, found.shuffle, tags)
     if any(hasattr(each, "tags") for each in found.list):
         message = "a sweep cannot stand inside of another"
         raise ValueError(message)
     return Sweep("choice", tuple(found.list[: most + 1]), None, found.shuffle, tags)
+
+
+def _retyped(
+    bounds: tuple[float, float, float], numbers: Sequence[float]
+) -> tuple[float, float, float]:
+    """Give the bounds of a range the type of its numbers, where it has the same numbers then."""
+    if not numbers or not isinstance(numbers[0], int):
+        return bounds
+    start, stop, step = bounds
+    whole = (int(start), ceil(stop) if step > 0 else floor(stop), int(step))
+    return whole if whole[::2] == (start, step) else bounds
 
 
 def identity_of(value: Any) -> str:

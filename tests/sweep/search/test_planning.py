@@ -32,6 +32,7 @@ def plan(project: Path, *words: str) -> SweepPlan:
         ),
         ("lr=range(0.1,0.5,0.1)", {"kind": "float", "low": 0.1, "high": 0.4, "step": 0.1}),
         ("epochs=interval(2,9)", {"kind": "int", "low": 2.0, "high": 9.0}),
+        ("epochs=int(range(2.0,9,3))", {"kind": "int", "low": 2.0, "high": 8.0, "step": 3.0}),
         ("epochs=range(2,9,3)", {"kind": "int", "low": 2.0, "high": 8.0, "step": 3.0}),
         ("lr=int(interval(1,8))", {"kind": "int", "low": 1.0, "high": 8.0}),
         ("epochs=tag(log,range(1,65))", {"kind": "int", "low": 1.0, "high": 64.0, "log": True}),
