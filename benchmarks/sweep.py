@@ -59,6 +59,8 @@ def run_harness(tree: Path, trials: int) -> Swept:
     """Run one sweep."""
     command = [*HARNESS, "-m", "job=noop", f"epochs=range(1,{trials + 1})"]
     command += ["launcher=processes", "launcher.workers=2"]
+    # What was written or removed before is not this sweep's to wait for.
+    os.sync()
     begin = time.perf_counter()
     process = subprocess.Popen(
         command,
@@ -98,6 +100,7 @@ def _watch(pid: int, peaks: list[tuple[float, float]]) -> None:
 def run_peer(tree: Path, trials: int) -> float:
     """Run Hydra's multirun, and give its time."""
     command = [sys.executable, "plain.py", "-m", f"epochs=range(1,{trials + 1})"]
+    os.sync()
     begin = time.perf_counter()
     subprocess.run(
         command,
