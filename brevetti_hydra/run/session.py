@@ -143,7 +143,7 @@ class Session:
                 taken = take_run(self._folder, record, taker)
             else:
                 taken = take_trial(self._folder, record, attempt, taker)
-        except BaseException:
+        except BaseException:  # whatever it was, the log is closed
             self.log.close()
             raise
         self._number, self._claimed = taken.number, taken.claim
@@ -157,7 +157,7 @@ class Session:
         if taken.record.state is RunState.PLANNED:
             try:
                 recorder.step(self._begin(RunState.CREATED, self._number))
-            except BaseException:
+            except BaseException:  # whatever it was, others may take the run
                 self._withdraw()
                 raise
         return recorder

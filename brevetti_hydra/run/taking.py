@@ -115,7 +115,7 @@ def _claim(folder: RunFolder, record: RunRecord, taker: Taker) -> Taken:
     try:
         seq = last_seq(read_journal(folder.journal))
         journal = JournalWriter(folder.journal, attempt=number, seq=seq, clock=taker.clock)
-    except BaseException:
+    except BaseException:  # whatever it was, others may take the run
         claim.withdraw()
         raise
     return Taken(record, claim, journal)

@@ -68,7 +68,7 @@ class StudyLog(BaseJournalBackend):
             try:
                 yield
                 self._write(self._pending, durable=durable)
-            except BaseException:
+            except BaseException:  # whatever it was, what is here is behind the file
                 self.is_stale |= bool(self._pending)
                 raise
             finally:
